@@ -1,0 +1,45 @@
+"""Builds gildemo._core. All metadata is in pyproject.toml."""
+
+import os
+import sys
+
+from setuptools import Extension, setup
+
+if sys.platform == "win32":
+    sys.exit("gildemo needs waitpid(), which Windows does not have: Linux and macOS are supported.")
+
+compile_args = ["-std=c11", "-Wall", "-Wextra", "-Wno-missing-field-initializers"]
+link_args: list[str] = []
+if os.environ.get("GILDEMO_SANITIZE"):
+    # For development: run with LD_PRELOAD="$(cc -print-file-name=libasan.so)".
+    sanitize = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+    compile_args += [*sanitize, "-g", "-O1", "-fno-omit-frame-pointer"]
+    link_args += sanitize
+
+setup(
+    ext_modules=[
+        Extension(
+            "gildemo._core",
+            sources=[
+                "csrc/module.c",
+                "csrc/arguments.c",
+                "csrc/spin.c",
+                "csrc/waitpid.c",
+                "csrc/duty_cycle.c",
+                "csrc/monitor.c",
+                "csrc/watch.c",
+                "csrc/tables.c",
+            ],
+            depends=[
+                "csrc/gildemo.h",
+                "csrc/gil_state.h",
+                "csrc/watch.h",
+                "csrc/tables.h",
+                "csrc/os_thread.h",
+            ],
+            libraries=["m"],
+            extra_compile_args=compile_args,
+            extra_link_args=link_args,
+        )
+    ]
+)
