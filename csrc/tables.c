@@ -1,0 +1,171 @@
+/* See tables.h. */
+
+#include "tables.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* The first resolution of a table that was full, in ns. */
+#define FIRST_RESOLUTION 1000000
+
+int
+tables_init(WatchTables *tables, int64_t now)
+{
+    tables->sums = (WatchSums){
+        .begin = now,
+        .now = now,
+        .n_threads = OTHER_THREADS + 1,
+    };
+    tables->threads = calloc(MAX_THREADS, sizeof(WatchedThread));
+    tables->segments = calloc(MAX_SEGMENTS, sizeof(Segment));
+    tables->changes = calloc(MAX_CHANGES, sizeof(WaitChange));
+    return tables->threads == NULL || tables->segments == NULL
+                   || tables->changes == NULL
+               ? -1
+               : 0;
+}
+
+void
+tables_free(WatchTables *tables)
+{
+    free(tables->threads);
+    free(tables->segments);
+    free(tables->changes);
+}
+
+static void *
+copy_of(const void *items, int32_t n, size_t size)
+{
+    void *copy = malloc((size_t)n * size + 1); /* malloc(0) may give NULL */
+    if (copy != NULL) {
+        memcpy(copy, items, (size_t)n * size);
+    }
+    return copy;
+}
+
+int
+tables_copy(const WatchTables *tables, WatchTables *copy)
+{
+    const WatchSums *sums = &tables->sums;
+    copy->sums = *sums;
+    copy->threads =
+        copy_of(tables->threads, sums->n_threads, sizeof(WatchedThread));
+    copy->segments =
+        copy_of(tables->segments, sums->n_segments, sizeof(Segment));
+    copy->changes =
+        copy_of(tables->changes, sums->n_changes, sizeof(WaitChange));
+    if (copy->threads == NULL || copy->segments == NULL
+        || copy->changes == NULL) {
+        tables_free(copy);
+        return -1;
+    }
+    return 0;
+}
+
+int32_t
+tables_add_thread(WatchTables *tables, uint64_t id, int64_t cpu_begin)
+{
+    if (tables->sums.n_threads == MAX_THREADS) {
+        return OTHER_THREADS;
+    }
+    tables->threads[tables->sums.n_threads] = (WatchedThread){
+        .id = id,
+        .cpu_begin = cpu_begin,
+        .cpu_end = cpu_begin,
+    };
+    return tables->sums.n_threads++;
+}
+
+static void
+make_coarser(WatchSums *sums)
+{
+    sums->resolution =
+        sums->resolution == 0 ? FIRST_RESOLUTION : sums->resolution * 2;
+}
+
+/* Makes room by leaving out what is short: each such segment becomes part of
+   the one before it. */
+static void
+coarsen_segments(WatchTables *tables)
+{
+    WatchSums *sums = &tables->sums;
+    while (sums->n_segments > MAX_SEGMENTS / 2) {
+        make_coarser(sums);
+        int32_t kept = 1;
+        for (int32_t i = 1; i < sums->n_segments; i++) {
+            const Segment segment = tables->segments[i];
+            const int64_t end = i + 1 < sums->n_segments
+                                    ? tables->segments[i + 1].begin
+                                    : sums->now;
+            if (end - segment.begin >= sums->resolution
+                && segment.thread != tables->segments[kept - 1].thread) {
+                tables->segments[kept++] = segment;
+            }
+        }
+        sums->n_segments = kept;
+    }
+}
+
+void
+tables_add_segment(WatchTables *tables, int64_t begin, int32_t thread)
+{
+    WatchSums *sums = &tables->sums;
+    if (sums->n_segments > 0
+        && tables->segments[sums->n_segments - 1].thread == thread) {
+        return;
+    }
+    if (sums->n_segments == MAX_SEGMENTS) {
+        coarsen_segments(tables);
+    }
+    tables->segments[sums->n_segments++] = (Segment){begin, thread};
+}
+
+/* Makes room by leaving out what is short: a wait, or the time between two,
+   goes together with the two changes that bound it. */
+static void
+coarsen_changes(WatchTables *tables)
+{
+    WatchSums *sums = &tables->sums;
+    while (sums->n_changes > MAX_CHANGES / 2) {
+        make_coarser(sums);
+        for (int32_t i = 0; i < sums->n_threads; i++) {
+            tables->threads[i].last_change = -1;
+        }
+        for (int32_t i = 0; i < sums->n_changes; i++) {
+            WaitChange *change = &tables->changes[i];
+            int32_t *last = &tables->threads[change->thread].last_change;
+            if (*last >= 0
+                && change->time - tables->changes[*last].time
+                       < sums->resolution) {
+                change->thread = NOBODY;
+                tables->changes[*last].thread = NOBODY;
+                *last = -1;
+            }
+            else {
+                *last = i;
+            }
+        }
+        int32_t kept = 0;
+        for (int32_t i = 0; i < sums->n_changes; i++) {
+            if (tables->changes[i].thread != NOBODY) {
+                tables->changes[kept++] = tables->changes[i];
+            }
+        }
+        sums->n_changes = kept;
+    }
+}
+
+void
+tables_note_waiting(WatchTables *tables, int32_t thread, int waiting)
+{
+    WatchSums *sums = &tables->sums;
+    if (tables->threads[thread].waiting == waiting) {
+        return;
+    }
+    tables->threads[thread].waiting = waiting;
+    if (sums->n_changes == MAX_CHANGES) {
+        coarsen_changes(tables);
+    }
+    tables->changes[sums->n_changes++] =
+        (WaitChange){sums->now, thread, waiting};
+}

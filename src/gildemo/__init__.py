@@ -1,0 +1,55 @@
+"""Shows, measures and asserts which code releases the GIL."""
+
+from gildemo._core import GilMonitorUnavailable, duty_cycle, spin, waitpid
+
+# What type checkers take for true. To import it from typing would cost more than all the rest.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from gildemo.comparison import MeasurementError, compare
+    from gildemo.monitor import GilMonitor, GilRecord
+    from gildemo.result import Comparison, Verdict
+    from gildemo.worker import Statement
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Comparison",
+    "GilMonitor",
+    "GilMonitorUnavailable",
+    "GilRecord",
+    "MeasurementError",
+    "Statement",
+    "Verdict",
+    "compare",
+    "duty_cycle",
+    "spin",
+    "waitpid",
+]
+
+# Where the names live that need more than the C module: imported on first use (PEP 562), so
+# that `import gildemo` stays cheap for who wants only spin().
+_LAZY = {
+    "Comparison": "gildemo.result",
+    "GilMonitor": "gildemo.monitor",
+    "GilRecord": "gildemo.monitor",
+    "MeasurementError": "gildemo.comparison",
+    "Statement": "gildemo.worker",
+    "Verdict": "gildemo.result",
+    "compare": "gildemo.comparison",
+}
+
+
+def __getattr__(name: str) -> "Any":
+    if name not in _LAZY:
+        raise AttributeError(f"module 'gildemo' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
