@@ -1,0 +1,194 @@
+"""The command line: parse, call, exit. What the commands do is in commands.py."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from types import FrameType
+from typing import Any, NoReturn
+
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+
+_EPILOG = """\
+examples:
+  gildemo                           run the demonstration
+  gildemo demo --original           the experiment of 2021, at its own size
+  gildemo --executors thread,process --rounds 9
+  gildemo --json result.json        keep the figures ("-": standard output)
+  gildemo --plot result.png         draw them (needs gildemo[plot])
+  gildemo watch script.py ARG       run a program, then say who held the GIL
+  gildemo watch --trace gil.json -m package    for ui.perfetto.dev
+
+exit status: 0 done, 1 the measured code failed, 2 bad usage, 130 interrupted;
+of `watch`, that of the program
+"""
+
+
+class _TerminatedError(KeyboardInterrupt):
+    """SIGTERM or SIGHUP: an interruption, but for its exit status."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__()
+        self.signum = signum
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command with `argv` (default: sys.argv[1:]), and exit with its status."""
+    try:
+        for signum in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(signum, _on_termination)
+        arguments = _parse(sys.argv[1:] if argv is None else list(argv))
+        from gildemo import commands
+
+        run = commands.watch if arguments.run == "watch" else commands.demo
+        status = run(arguments)
+        sys.stdout.flush()
+        if arguments.run == "watch":
+            # Its threads were awaited, and it may have more to do at exit.
+            sys.exit(status)
+    except _TerminatedError as termination:
+        status = 128 + termination.signum
+    except KeyboardInterrupt:
+        status = EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader has gone. Python would flush stdout once more when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = EXIT_FAILED
+    _exit(status)
+
+
+def _on_termination(signum: int, frame: FrameType | None) -> NoReturn:
+    raise _TerminatedError(signum)
+
+
+def _exit(status: int) -> NoReturn:
+    """Exit, without another traceback if Ctrl-C is pressed twice."""
+    with contextlib.suppress(ValueError):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A thread that still runs a task can't be ended, and the interpreter would wait for it.
+    if status != 0:
+        for thread in threading.enumerate():
+            if thread is not threading.current_thread() and not thread.daemon:
+                thread.join(timeout=3.0)
+                if thread.is_alive():
+                    sys.stderr.write("gildemo: a task still runs in a thread; leaving without it\n")
+                    sys.stdout.flush()
+                    sys.stderr.flush()
+                    os._exit(status)
+    sys.exit(status)
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    from gildemo import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="gildemo",
+        description="Shows when releasing the GIL makes threads as fast as processes.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"gildemo {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_demo(commands)
+    _add_watch(commands)
+    if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version")):
+        argv = ["demo", *argv]
+    return parser.parse_args(argv)
+
+
+def _add_demo(commands: Any) -> None:
+    demo = commands.add_parser(
+        "demo",
+        help="the demonstration (the default)",
+        description="Run six tasks serially, in threads, in processes and in subinterpreters,\n"
+        "and say what the wall times mean.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    demo.add_argument(
+        "--original",
+        action="store_true",
+        help="the experiment of 2021 at its own size, beside the published figures (20 s)",
+    )
+    demo.add_argument(
+        "--workers",
+        type=_positive,
+        metavar="N",
+        help="tasks at once (default: one for each usable CPU, at least 2; --original: 5)",
+    )
+    demo.add_argument(
+        "--rounds",
+        type=_positive,
+        metavar="N",
+        help="how often each is measured (default: 3; --original: 1)",
+    )
+    demo.add_argument(
+        "--executors",
+        type=lambda text: tuple(text.split(",")),
+        metavar="LIST",
+        help="comma-separated: serial, thread, process, process:spawn (or another start "
+        "method), interpreter (default: all)",
+    )
+    demo.add_argument(
+        "--plot", metavar="FILE", help="draw the figures (.png, .svg or .pdf by its ending)"
+    )
+    demo.add_argument(
+        "--no-progress", action="store_true", help="show no progress bar (nor without a terminal)"
+    )
+    _add_files(demo)
+    demo.set_defaults(run="demo")
+
+
+def _add_watch(commands: Any) -> None:
+    watch = commands.add_parser(
+        "watch",
+        help="run a program, then say who held the GIL",
+        description="Run a Python program as `python` would, and then say on standard error,\n"
+        "thread by thread, who held the GIL, who waited for it, and for how long.",
+        usage="gildemo watch [options] (script.py | -m module) [ARG ...]",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    watch.add_argument(
+        "--interval",
+        type=_seconds,
+        metavar="SECONDS",
+        help="time between two samples, on average (default: 0.0002)",
+    )
+    _add_files(watch)
+    watch.add_argument(
+        "-m", dest="module", action="store_true", help="the program is a module or a package"
+    )
+    watch.add_argument("program", help=argparse.SUPPRESS)
+    watch.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    watch.set_defaults(run="watch")
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--json", metavar="FILE", help='write the figures as JSON ("-": to standard output)'
+    )
+    parser.add_argument(
+        "--trace",
+        metavar="FILE",
+        help='write who held the GIL when, for ui.perfetto.dev ("-": to standard output)',
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"a whole number from 1 on is needed, not {text!r}")
+    return number
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a number of seconds is needed, not {text!r}") from None

@@ -1,0 +1,196 @@
+"""What the commands do: measure, render, and say how it went as an exit status."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as ProgressBar
+
+from gildemo import GilMonitorUnavailable, executors, program
+from gildemo import demo as demonstrations
+from gildemo.comparison import MeasurementError, Progress
+from gildemo.demo import Demonstration
+from gildemo.monitor import DEFAULT_INTERVAL, GilMonitor, GilRecord
+from gildemo.report import output, plot, table, timeline, trace, watched
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+
+
+def _usage_error(message: str) -> int:
+    sys.stderr.write(f"gildemo: {message}\n")
+    return EXIT_USAGE
+
+
+def _unwritable(arguments: argparse.Namespace) -> str | None:
+    paths = [arguments.json, arguments.trace]
+    if paths.count("-") > 1:
+        return "only one of --json and --trace can be -"
+    if getattr(arguments, "plot", None):
+        problem = plot.unusable(Path(arguments.plot))
+        if problem:
+            return problem
+        paths.append(arguments.plot)
+    return next((why for why in map(output.not_writable, paths) if why), None)
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """Run the demonstration; return the exit status."""
+    if arguments.original and arguments.executors:
+        return _usage_error("--original compares threads and processes: leave out --executors")
+    problem = _unwritable(arguments)
+    if problem:
+        return _usage_error(problem)
+    options = {name: getattr(arguments, name) for name in ("workers", "rounds")}
+    options = {name: value for name, value in options.items() if value is not None}
+    try:
+        if arguments.original:
+            demonstration = demonstrations.original(**options)
+        else:
+            names = arguments.executors or executors.NAMES
+            demonstration = demonstrations.demonstration(names=names, **options)
+    except ValueError as error:
+        return _usage_error(str(error))
+    return _run(demonstration, arguments)
+
+
+def _run(demonstration: Demonstration, arguments: argparse.Namespace) -> int:
+    """Measure and report; report what there is also when it ends early."""
+    try:
+        with _progress(not arguments.no_progress) as progress:
+            demonstration.run(progress)
+    except KeyboardInterrupt as interruption:
+        # From here on it only prints, which a second Ctrl-C should not spoil.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _report(demonstration, arguments)
+        so_far = "this is" if demonstration.comparisons else "nothing is complete of"
+        sys.stderr.write(f"gildemo: interrupted; {so_far} what was measured so far\n")
+        raise interruption from None
+    except MeasurementError as error:
+        _report(demonstration, arguments)
+        sys.stderr.write(f"gildemo: {error}\n")
+        return EXIT_FAILED
+    return EXIT_FAILED if _report(demonstration, arguments) else 0
+
+
+def _report(demonstration: Demonstration, arguments: argparse.Namespace) -> bool:
+    """Show what was measured; return whether some file could not be written."""
+    comparisons = demonstration.comparisons
+    if comparisons and "-" not in (arguments.json, arguments.trace):
+        _print(demonstration, arguments.original)
+    records = {c.task: c.gil for c in comparisons if c.gil is not None}
+    failed = False
+    if arguments.json:
+        failed |= not output.write_json(arguments.json, demonstration.to_dict())
+    if arguments.trace:
+        failed |= not _write_trace(records, arguments.trace)
+    if arguments.plot and comparisons:
+        try:
+            plot.plot(comparisons, Path(arguments.plot))
+        except OSError as error:
+            sys.stderr.write(f"gildemo: can't write {arguments.plot}: {error.strerror}\n")
+            failed = True
+    return failed
+
+
+def _print(demonstration: Demonstration, original: bool) -> None:
+    comparisons = demonstration.comparisons
+    console = output.console()
+    if original:
+        console.print(table.original(comparisons, demonstrations.PUBLISHED))
+    else:
+        console.print(table.demonstration(comparisons, console.width))
+    console.print()
+    monitored = [(c.task, c.gil) for c in comparisons if c.gil is not None]
+    if monitored:
+        console.print(timeline.LEGEND)
+        for task, record in monitored:
+            for line in timeline.lanes(task, record, console.width):
+                console.print(line)
+        console.print()
+    for sentence in demonstrations.conclusions(comparisons):
+        console.print(sentence)
+    notes = {f"without {name}": why for name, why in table.unavailable(comparisons).items()}
+    if demonstration.monitor and not monitored:
+        notes["no timeline"] = str(comparisons[0].gil_unavailable)
+    for what, why in notes.items():
+        sys.stderr.write(f"gildemo: {what}: {why}\n")
+
+
+def _write_trace(records: dict[str, GilRecord], path: str) -> bool:
+    return output.write(path, lambda file: trace.write(records, file))
+
+
+@contextlib.contextmanager
+def _progress(wanted: bool) -> Iterator[Progress | None]:
+    """A progress bar on stderr, if that is a terminal."""
+    if not wanted or not sys.stderr.isatty():
+        yield None
+        return
+    # No thread refreshes it: that would compete for the GIL which is being measured, and a
+    # process that forks should have no other threads.
+    bar = ProgressBar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        auto_refresh=False,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("")
+
+        def show(done: int, total: int, what: str) -> None:
+            bar.update(task, completed=done, total=total, description=what, refresh=True)
+
+        yield show
+
+
+def watch(arguments: argparse.Namespace) -> int:
+    """Run a program under a monitor; return the exit status, mostly the program's."""
+    problem = _unwritable(arguments)
+    if problem:
+        return _usage_error(problem)
+    try:
+        interval = DEFAULT_INTERVAL if arguments.interval is None else arguments.interval
+        monitor = GilMonitor(interval)
+        monitor.start()
+    except (GilMonitorUnavailable, ValueError) as error:
+        return _usage_error(str(error))
+    # The program gets the signals that Python would give it.
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_DFL)
+    pid = os.getpid()
+    try:
+        status = program.run([arguments.program, *arguments.arguments], arguments.module)
+    except (OSError, ImportError) as error:
+        monitor.stop()
+        return _usage_error(f"can't run {arguments.program}: {error}")
+    if os.getpid() != pid:
+        # The program forked, and this is the end of its child.
+        return status
+    record = monitor.stop()
+    return EXIT_FAILED if _report_watched(record, arguments) else status
+
+
+def _report_watched(record: GilRecord, arguments: argparse.Namespace) -> bool:
+    """Show on stderr what was seen; return whether some file could not be written."""
+    sys.stdout.flush()
+    console = output.console(stderr=True)
+    console.print()
+    console.print(watched.summary(record))
+    console.print(watched.threads(record))
+    failed = False
+    if arguments.json:
+        failed |= not output.write_json(arguments.json, {"schema": 1, "gil": record.to_dict()})
+    if arguments.trace:
+        failed |= not _write_trace({arguments.program: record}, arguments.trace)
+    return failed

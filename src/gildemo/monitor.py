@@ -1,0 +1,313 @@
+"""GilMonitor: who holds the GIL, who waits for it, for how long."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import sys
+import threading
+import weakref
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from gildemo import _core
+
+# Ten thousand samples in two seconds: enough for an error of 0.01 (see `GilRecord.error`).
+DEFAULT_INTERVAL = 200e-6
+
+# The normal distribution's quantile for an interval of 95 %.
+_Z = 1.96
+
+# How many ended threads are remembered by name.
+_REMEMBERED = 4096
+
+
+@dataclass(frozen=True)
+class ThreadRecord:
+    """One thread, as a GilMonitor saw it.
+
+    name: that of its threading.Thread, or else of its number. native_id: the kernel's number,
+    or None for the threads that could not be told apart. held: the fraction of the record's
+    time in which this thread held the GIL; waiting: in which it waited for it, or None where
+    that can't be seen. longest_hold: seconds. cpu: seconds of CPU time, or None. waits: when it
+    waited, as (start, end) in ns of time.monotonic_ns(), looked at less often than who holds it.
+    """
+
+    name: str
+    native_id: int | None
+    held: float
+    waiting: float | None
+    longest_hold: float
+    cpu: float | None
+    waits: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class GilRecord:
+    """What a GilMonitor saw.
+
+    duration: seconds. samples: how often it looked. held: the fraction of the time in which some
+    thread held the GIL, the sum of the threads' `held`; error: half of the 95 % interval around it,
+    of chance alone: on a busy machine late samples add to it. switches: how often the GIL went to
+    another thread, by CPython's own counter, or None. longest_hold: the longest time, in seconds,
+    for which no sample and no switch showed that a thread had given the GIL up; a release between
+    two samples, with nobody there to take it, is not seen. timeline: (start, end, thread) with
+    times in ns of time.monotonic_ns() and the place in `threads` of who held the GIL, or None; what
+    changed did so halfway between two samples. resolution: seconds; a long run leaves out what is
+    shorter. cpu: seconds of CPU time that the watching took.
+    """
+
+    duration: float
+    samples: int
+    held: float
+    error: float
+    switches: int | None
+    longest_hold: float
+    threads: tuple[ThreadRecord, ...]
+    timeline: tuple[tuple[int, int, int | None], ...]
+    resolution: float
+    cpu: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give JSON-able values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> GilRecord:
+        """Build a record from what `to_dict` gave, also when it has been through JSON."""
+        values = dict(data)
+        values["threads"] = tuple(
+            ThreadRecord(**{**thread, "waits": tuple((a, b) for a, b in thread["waits"])})
+            for thread in values["threads"]
+        )
+        values["timeline"] = tuple((start, end, who) for start, end, who in values["timeline"])
+        return cls(**values)
+
+
+class GilMonitor:
+    """Watches the GIL of this interpreter from a native thread that never takes it.
+
+    Use it in a `with` statement, or call `start()` and `stop()`; `record` is there afterwards,
+    and `snapshot()` gives one while it runs. A monitor serves for one run; several may run at
+    once. interval: seconds between two samples, on average; they are taken at random times.
+
+    Raises ValueError for an interval that is not from 1e-5 to 10 seconds. `start()` raises
+    GilMonitorUnavailable where the GIL can't be watched, and all raise RuntimeError when called
+    out of turn, or in the child of a fork. While it runs, this process has one more thread, of
+    which Python 3.12 and later warn when the process forks.
+    """
+
+    def __init__(self, interval: float = DEFAULT_INTERVAL) -> None:
+        self._monitor = _core.Monitor(interval)
+        self._record: GilRecord | None = None
+        self._pid = os.getpid()
+
+    def start(self) -> None:
+        """Start to watch."""
+        self._monitor.start()
+        self._pid = os.getpid()
+        _names.watch()
+        _forks.mind(self._monitor)
+        # A native thread must not outlive the interpreter that it watches, nor this object.
+        self._finalizer = weakref.finalize(self, _stop_unattended, self._monitor)
+
+    def stop(self) -> GilRecord:
+        """Stop to watch, and return the record."""
+        self._monitor.stop()
+        _forks.forget(self._monitor)
+        self._record = _record(self._monitor.snapshot())
+        self._finalizer.detach()
+        _names.unwatch()
+        return self._record
+
+    def snapshot(self) -> GilRecord:
+        """The record so far; watching goes on."""
+        return self._record or _record(self._monitor.snapshot())
+
+    def count(self, native_id: int) -> tuple[int, int]:
+        """How many samples there are, and how many found this thread holding the GIL."""
+        return self._monitor.count(native_id)
+
+    @property
+    def record(self) -> GilRecord:
+        """What was seen, once it is stopped. Raises RuntimeError before."""
+        if self._record is None:
+            raise RuntimeError("this monitor has no record yet: stop it first, or use snapshot()")
+        return self._record
+
+    def __enter__(self) -> GilMonitor:
+        self.start()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        # In the child of a fork, whose way out this may be, nothing runs.
+        if os.getpid() == self._pid:
+            self.stop()
+
+
+def _stop_unattended(monitor: _core.Monitor) -> None:
+    """When it is collected or the interpreter exits; in a fork's child there is nothing to stop."""
+    with contextlib.suppress(RuntimeError):
+        monitor.stop()
+    _forks.forget(monitor)
+    _names.unwatch()
+
+
+class _ThreadNames:
+    """The names of threads by their native ids, those of ended ones too.
+
+    A thread that has ended is no longer in threading.enumerate(). What tells of every thread
+    while it starts is the audit event of its start, which has the Thread object as its target.
+    It is new in 3.12; in 3.11 those remain which the program still has a reference to.
+    """
+
+    def __init__(self) -> None:
+        self._started: deque[threading.Thread] = deque(maxlen=_REMEMBERED)
+        self._hooked = False
+        self._watchers = 0
+
+    def watch(self) -> None:
+        """Remember the threads that start from now on. The hook stays: it can't be removed."""
+        self._watchers += 1
+        if not self._hooked and sys.version_info >= (3, 12):
+            self._hooked = True
+            sys.addaudithook(self._hook)
+
+    def unwatch(self) -> None:
+        """Remember them no longer, if nobody else wants it."""
+        self._watchers -= 1
+        if self._watchers == 0:
+            self._started.clear()
+
+    def _hook(self, event: str, args: tuple[Any, ...]) -> None:
+        if event in ("_thread.start_new_thread", "_thread.start_joinable_thread"):
+            thread = getattr(args[0], "__self__", None)
+            if self._watchers > 0 and isinstance(thread, threading.Thread):
+                self._started.append(thread)
+
+    def by_native_id(self) -> dict[int, str]:
+        ended = list(self._started) if self._hooked else _referenced_threads()
+        threads = [*ended, *threading.enumerate()]
+        return {t.native_id: t.name for t in threads if t.native_id is not None}
+
+
+def _referenced_threads() -> list[threading.Thread]:
+    """The Thread objects of 3.11, of threads that ended too; none where there is no such set."""
+    references = list(getattr(getattr(threading, "_dangling", None), "data", ()))
+    return [thread for thread in (reference() for reference in references) if thread is not None]
+
+
+_names = _ThreadNames()
+
+
+class _Forks:
+    """Lets no fork happen while a native thread holds a lock of CPython's, as its child would
+    find that locked for ever: the thread that could release it does not exist there.
+    """
+
+    def __init__(self) -> None:
+        self._running: list[_core.Monitor] | None = None
+        self._paused: list[_core.Monitor] = []
+        # Two threads may fork at once; each has to wait here, where it gives up the GIL.
+        self._one_at_a_time = threading.Lock()
+
+    def mind(self, monitor: _core.Monitor) -> None:
+        """Pause this monitor around every fork."""
+        if self._running is None:
+            self._running = []
+            os.register_at_fork(
+                before=self._pause, after_in_parent=self._resume, after_in_child=self._resume
+            )
+        self._running.append(monitor)
+
+    def forget(self, monitor: _core.Monitor) -> None:
+        """It has stopped."""
+        if self._running is not None and monitor in self._running:
+            self._running.remove(monitor)
+
+    def _pause(self) -> None:
+        self._one_at_a_time.acquire()
+        for monitor in list(self._running or ()):
+            # In a fork's child, which may fork again, the parent's monitors say no.
+            with contextlib.suppress(RuntimeError):
+                monitor._pause()
+                self._paused.append(monitor)
+
+    def _resume(self) -> None:
+        while self._paused:
+            self._paused.pop()._resume()
+        self._one_at_a_time.release()
+
+
+_forks = _Forks()
+
+
+def _record(raw: Mapping[str, Any]) -> GilRecord:
+    samples, ticks = raw["samples"], raw["ticks"]
+    names = _names.by_native_id()
+    threads: list[ThreadRecord] = []
+    places: dict[int, int] = {}
+    waits_of = _waits(raw["changes"], raw["end"])
+    for place, (native_id, held, present, looks, waits, longest, cpu) in enumerate(raw["threads"]):
+        # Nobody, or a thread that ended before it had begun to run Python code.
+        if held == 0 and (place == 0 or native_id == 0):
+            continue
+        waiting = None
+        if raw["waiting_known"] and place > 0:
+            # `looks` are a part of its `present` ticks, which are a part of all `ticks`.
+            waiting = waits / looks * present / ticks if looks else 0.0
+        places[place] = len(threads)
+        threads.append(
+            ThreadRecord(
+                name="(other)" if place == 0 else names.get(native_id, f"thread {native_id}"),
+                native_id=None if place == 0 else native_id,
+                held=held / samples if samples else 0.0,
+                waiting=waiting,
+                longest_hold=longest / 1e9,
+                cpu=None if cpu is None else cpu / 1e9,
+                waits=tuple(waits_of.get(place, ())),
+            )
+        )
+    begins = [begin for begin, _ in raw["segments"]]
+    ends = [*begins[1:], raw["end"]]
+    return GilRecord(
+        duration=(raw["end"] - raw["begin"]) / 1e9,
+        samples=samples,
+        held=raw["held"] / samples if samples else 0.0,
+        error=wilson(raw["held"], samples),
+        switches=raw["switches"],
+        longest_hold=max((thread.longest_hold for thread in threads), default=0.0),
+        threads=tuple(threads),
+        timeline=tuple(
+            (begin, end, None if place < 0 else places.get(place))
+            for (begin, place), end in zip(raw["segments"], ends, strict=True)
+        ),
+        resolution=raw["resolution"] / 1e9,
+        cpu=raw["cpu"] / 1e9,
+    )
+
+
+def _waits(changes: list[tuple[int, int, int]], end: int) -> dict[int, list[tuple[int, int]]]:
+    """When each thread waited, from the times at which it began and ended to."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    began: dict[int, int] = {}
+    for at, place, waiting in changes:
+        if waiting:
+            began[place] = at
+        else:
+            found.setdefault(place, []).append((began.pop(place), at))
+    for place, at in began.items():
+        found.setdefault(place, []).append((at, end))
+    return found
+
+
+def wilson(hits: int, samples: int) -> float:
+    """Half the width of Wilson's 95 % interval for a share (1927): not 0 when all agree."""
+    if samples == 0:
+        return 1.0
+    p = hits / samples
+    z2 = _Z * _Z
+    return _Z * math.sqrt(p * (1 - p) / samples + z2 / (4 * samples**2)) / (1 + z2 / samples)

@@ -1,0 +1,76 @@
+"""The pytest plugin: fixtures and a marker for assertions on the GIL.
+
+pytest imports it in every run of every project that has gildemo installed, so it imports
+nothing itself before a fixture or the marker is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from gildemo import GilMonitor
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line(
+        "markers",
+        "releases_gil(at_most=0.1): the test's body must not hold the GIL for more than this "
+        "fraction of its time (gildemo)",
+    )
+
+
+@pytest.fixture
+def assert_releases_gil() -> Callable[..., Any]:
+    """gildemo.testing.assert_releases_gil; skips the test where the GIL can't be watched."""
+    _skip_without_monitor()
+    from gildemo import testing
+
+    return testing.assert_releases_gil
+
+
+@pytest.fixture
+def assert_holds_gil() -> Callable[..., Any]:
+    """gildemo.testing.assert_holds_gil; skips the test where the GIL can't be watched."""
+    _skip_without_monitor()
+    from gildemo import testing
+
+    return testing.assert_holds_gil
+
+
+@pytest.fixture
+def gil_monitor() -> Iterator[GilMonitor]:
+    """A gildemo.GilMonitor that runs while the test does; see its snapshot()."""
+    _skip_without_monitor()
+    from gildemo import GilMonitor
+
+    with GilMonitor() as monitor:
+        yield monitor
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Run the body of a marked test under a monitor."""
+    marker = pyfuncitem.get_closest_marker("releases_gil")
+    if marker is None:
+        return (yield)
+    _skip_without_monitor()
+    from gildemo import testing
+
+    with testing.releasing_gil(pyfuncitem.name, *marker.args, **marker.kwargs):
+        return (yield)
+
+
+def _skip_without_monitor() -> None:
+    """Never a silent pass: say why there can be no answer here."""
+    from gildemo import GilMonitor, GilMonitorUnavailable
+
+    try:
+        with GilMonitor():
+            pass
+    except GilMonitorUnavailable as error:
+        pytest.skip(str(error))

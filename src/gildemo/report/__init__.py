@@ -1,0 +1,1 @@
+"""How results look. These modules know results, and neither executors nor measuring."""

@@ -1,0 +1,156 @@
+"""What a comparison found: frozen dataclasses that go to JSON and come back."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from typing import Any
+
+from gildemo.monitor import GilRecord
+
+SCHEMA = 1
+
+
+class Verdict(Enum):
+    """Which of threads and processes to use for a task, as far as the measurement can tell."""
+
+    THREADS = "threads"
+    PROCESSES = "processes"
+    NEITHER = "neither"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Measured values, one a round: their median, lowest and highest."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """The spread of one or more values. Raises statistics.StatisticsError for none."""
+        return cls(statistics.median(values), min(values), max(values))
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio taken round by round: its median, and an interval that holds the true median.
+
+    low and high are two of the measured ratios. That the true median lies between them has the
+    probability `confidence`, whatever the distribution (the sign test's interval).
+    """
+
+    median: float
+    low: float
+    high: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class ExecutorResult:
+    """How one kind of executor did.
+
+    wall: seconds from the common start of the workers until the last result. startup: seconds
+    to create the executor and to have every worker ready. speedup: the serial wall time divided
+    by this one, or None without a serial run. efficiency: speedup divided by the number of CPUs
+    that can be at work, at most one a worker. walls: the wall time of each round.
+    """
+
+    wall: Spread
+    startup: Spread
+    speedup: float | None
+    efficiency: float | None
+    walls: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One task under several kinds of executor.
+
+    workers: how many ran at once; calls: how often each called the task in a round. cpus: how
+    many CPUs the process might use. gil_enabled: whether this Python had a GIL. unavailable: the
+    kinds that could not be used, and why.
+    thread_process_ratio: the wall time of threads divided by that of processes.
+    verdict, reason: the answer, and a sentence with the figures that it rests on. gil: what a
+    GilMonitor saw in one more thread round, which is not among the measured, or None with
+    gil_unavailable saying why.
+    """
+
+    task: str
+    workers: int
+    calls: int
+    rounds: int
+    cpus: int
+    python: str
+    executors: Mapping[str, ExecutorResult]
+    thread_process_ratio: Ratio | None
+    verdict: Verdict
+    reason: str
+    gil_enabled: bool = True
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+    gil: GilRecord | None = None
+    gil_unavailable: str | None = None
+
+    def __getitem__(self, executor: str) -> ExecutorResult:
+        """The result of an executor by its name. Raises KeyError that names those there are."""
+        try:
+            return self.executors[executor]
+        except KeyError:
+            why = self.unavailable.get(executor, f"measured: {', '.join(self.executors)}")
+            raise KeyError(f"no result for {executor!r} ({why})") from None
+
+    def __str__(self) -> str:
+        lines = [f"{self.task} ({self.workers} workers, {self.rounds} rounds)"]
+        for name, result in self.executors.items():
+            speedup = "" if result.speedup is None else f", {result.speedup:.2f} times serial"
+            wall = result.wall
+            lines.append(
+                f"  {name}: {wall.median:.4g} s ({wall.low:.4g} to {wall.high:.4g}){speedup}"
+            )
+        return "\n".join([*lines, f"  {self.verdict.value}: {self.reason}"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give JSON-able values; `schema` is the version of their layout."""
+        return {"schema": SCHEMA, **asdict(self), "verdict": self.verdict.value}
+
+    def to_json(self) -> str:
+        """Give JSON text, which `from_json` reads back."""
+        return json.dumps(self.to_dict(), indent=2)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Comparison:
+        """Build a comparison from what `to_dict` gave. Raises ValueError for anything else."""
+        if not isinstance(data, Mapping) or data.get("schema") != SCHEMA:
+            found = data.get("schema") if isinstance(data, Mapping) else type(data).__name__
+            raise ValueError(f"not a comparison of schema {SCHEMA}: found {found!r}")
+        values = {name: value for name, value in data.items() if name != "schema"}
+        try:
+            ratio = values["thread_process_ratio"]
+            values["thread_process_ratio"] = None if ratio is None else Ratio(**ratio)
+            gil = values["gil"]
+            values["gil"] = None if gil is None else GilRecord.from_dict(gil)
+            values["verdict"] = Verdict(values["verdict"])
+            values["executors"] = {
+                name: _executor_result(result) for name, result in values["executors"].items()
+            }
+            return cls(**values)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a comparison of schema {SCHEMA}: {error}") from error
+
+    @classmethod
+    def from_json(cls, text: str) -> Comparison:
+        """Read back what `to_json` wrote. Raises ValueError for anything else."""
+        return cls.from_dict(json.loads(text))
+
+
+def _executor_result(data: Mapping[str, Any]) -> ExecutorResult:
+    values = dict(data)
+    for name in ("wall", "startup"):
+        values[name] = Spread(**values[name])
+    values["walls"] = tuple(values["walls"])
+    return ExecutorResult(**values)
