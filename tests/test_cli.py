@@ -1,0 +1,209 @@
+"""The command, run as its users run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from gildemo import Comparison, __version__
+
+QUICK = ("--rounds", "1", "--executors", "serial,thread,process")
+
+
+def gildemo(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "gildemo", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env={**os.environ, "COLUMNS": "80"},
+        check=False,
+    )
+
+
+def test_demonstration_prints_one_table_and_conclusions(tmp_path: Path) -> None:
+    result = gildemo(*QUICK, "--json", str(tmp_path / "result.json"))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert "\x1b" not in result.stdout
+    for heading in ("task", "serial", "threads", "processes"):
+        assert heading in result.stdout
+    for task in ("fibo", "spin, GIL held", "spin, GIL released", "wait for a child", "subprocess"):
+        assert task in result.stdout
+    assert " ".join(result.stdout.split()).count("times as long as processes") == 4
+
+    data = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
+    comparisons = [Comparison.from_dict(comparison) for comparison in data["comparisons"]]
+    assert len(comparisons) == 6
+    # What the project claims: with the GIL held, threads wait one after another.
+    waits = {c.task: c["thread"].wall.median for c in comparisons}
+    held, released = (waits[f"wait for a child, GIL {state}"] for state in ("held", "released"))
+    assert held > 1.2 * released
+
+
+def test_json_to_standard_output_is_only_json() -> None:
+    result = gildemo("demo", "--rounds", "1", "--executors", "thread", "--json", "-")
+    assert len(json.loads(result.stdout)["comparisons"]) == 6
+    assert result.stderr == ""
+
+
+def test_version_and_help() -> None:
+    assert gildemo("--version").stdout == f"gildemo {__version__}\n"
+    for arguments in (("--help",), ("demo", "--help")):
+        text = gildemo(*arguments).stdout
+        assert "examples:" in text
+        assert "exit status:" in text
+        assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--workers", "0"), "a whole number from 1 on is needed, not '0'"),
+        (("--rounds", "x"), "a whole number from 1 on is needed, not 'x'"),
+        (("--executors", "thread,fiber"), "unknown executor 'fiber'"),
+        (("--executors", ""), "unknown executor ''"),
+        (("--json", "/no/such/folder/f"), "no folder /no/such/folder"),
+        (("--json", "/"), "it is a folder"),
+        (("demo", "--original", "--executors", "thread"), "leave out --executors"),
+        (("demonstrate",), "invalid choice: 'demonstrate'"),
+    ],
+)
+def test_bad_usage_is_told_before_anything_is_measured(
+    arguments: tuple[str, ...], message: str
+) -> None:
+    result = gildemo(*arguments)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    command = f"{sys.executable} -m gildemo --rounds 1 --executors thread | true"
+    result = subprocess.run(
+        command, shell=True, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert result.stderr == ""
+
+
+class OnTerminal:
+    """The command with its standard error on a terminal of its own."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._terminal, stderr = pty.openpty()
+        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
+        environment.pop("NO_COLOR", None)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gildemo", *arguments],
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
+            start_new_session=True,
+            env=environment,
+        )
+        os.close(stderr)
+        self.shown = ""
+
+    def __enter__(self) -> OnTerminal:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.process.kill()
+        self.process.communicate()
+        os.close(self._terminal)
+
+    def read_until(self, text: str) -> None:
+        while text not in self.shown:
+            self.shown += os.read(self._terminal, 4096).decode()
+
+    def finish(self) -> tuple[int, str, str]:
+        """Its exit status, its standard output, and all that the terminal showed."""
+        assert self.process.stdout is not None
+        output = self.process.stdout.read()
+        status = self.process.wait(60)
+        while True:
+            try:
+                data = os.read(self._terminal, 4096)
+            except OSError:  # EIO: the last process that had it open has ended.
+                return status, output, self.shown
+            if not data:
+                return status, output, self.shown
+            self.shown += data.decode()
+
+    def left(self) -> list[str]:
+        """The processes of its session that go on running.
+
+        One that is just ending, or that ended and waits for init to notice, is not meant.
+        """
+        processes = [process for process in psutil.process_iter() if self._is_of_it(process)]
+        _, alive = psutil.wait_procs(processes, timeout=10)
+        return [str(process) for process in alive if self._is_of_it(process)]
+
+    def _is_of_it(self, process: psutil.Process) -> bool:
+        try:
+            ended = process.status() == psutil.STATUS_ZOMBIE
+            return not ended and os.getsid(process.pid) == self.process.pid
+        except (ProcessLookupError, psutil.NoSuchProcess):
+            return False
+
+
+def to_the_group(pid: int) -> None:
+    """As a terminal does it."""
+    os.killpg(pid, signal.SIGINT)
+
+
+def to_the_process(pid: int) -> None:
+    os.kill(pid, signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("moment", "complete", "interrupt"),
+    [
+        ("fibo", 0, to_the_group),
+        ("spin, GIL held", 1, to_the_process),
+        ("wait for a child, GIL held", 3, to_the_group),
+        ("subprocess", 5, to_the_process),
+    ],
+)
+def test_ctrl_c_prints_what_is_measured_and_leaves_nothing(
+    moment: str, complete: int, interrupt: Callable[[int], None]
+) -> None:
+    with OnTerminal(*QUICK) as command:
+        command.read_until(moment)
+        interrupt(command.process.pid)
+        status, output, shown = command.finish()
+        assert status == 130
+        assert "Traceback" not in shown + output
+        assert "interrupted" in shown
+        table = output.partition("The GIL in threads")[0]
+        rows = re.findall(r"^(fibo|spin|wait|subprocess)", table, re.MULTILINE)
+        assert len(rows) == complete
+        assert command.left() == []
+
+
+def test_sigterm_ends_it_as_well() -> None:
+    with OnTerminal(*QUICK) as command:
+        command.read_until("wait for a child, GIL held")
+        command.process.terminate()
+        status, _, shown = command.finish()
+        assert status == 128 + signal.SIGTERM
+        assert "Traceback" not in shown
+        assert command.left() == []
+
+
+def test_progress_is_shown_only_where_it_is_wanted() -> None:
+    with OnTerminal("--rounds", "1", "--executors", "thread") as command:
+        assert "━" in command.finish()[2]
+    with OnTerminal("--rounds", "1", "--executors", "thread", "--no-progress") as command:
+        assert command.finish()[2] == ""

@@ -1,0 +1,299 @@
+"""GilMonitor: out of turn, at its end, and where there is nothing to watch."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import pytest
+from test_module import subinterpreter
+from test_monitor import retried
+
+from gildemo import GilMonitor, GilMonitorUnavailable, duty_cycle
+from helpers import gil_enabled, on_signal, run_python
+
+pytestmark = pytest.mark.timeout(100)
+needs_a_gil = pytest.mark.skipif(not gil_enabled(), reason="GilMonitor needs a GIL")
+
+
+def native_threads() -> set[int]:
+    return {thread.id for thread in psutil.Process().threads()}
+
+
+def none_is_new(before: set[int]) -> bool:
+    """Soon: a thread that was joined is there for a moment more."""
+    deadline = time.monotonic() + 30
+    while (new := native_threads() - before) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return not new
+
+
+def run_thread(target: Callable[..., object], *args: object) -> weakref.ref[threading.Thread]:
+    thread = threading.Thread(target=target, args=args)
+    thread.start()
+    thread.join()
+    return weakref.ref(thread)
+
+
+@pytest.mark.skipif(gil_enabled(), reason="there is a GIL")
+def test_unavailable_without_the_gil() -> None:
+    with pytest.raises(GilMonitorUnavailable, match="without the GIL"):
+        GilMonitor().start()
+    with pytest.raises(GilMonitorUnavailable, match="without the GIL"), GilMonitor():
+        pytest.fail("it runs")
+
+
+@pytest.mark.parametrize("interval", [0, -1, float("nan"), float("inf"), 1e-6, 11])
+def test_bad_interval(interval: float) -> None:
+    with pytest.raises(ValueError, match=r"^interval must be .*1e-5 to 10 .*, not ") as caught:
+        GilMonitor(interval)
+    assert str(caught.value).endswith(repr(float(interval)))
+
+
+@pytest.mark.parametrize("interval", ["x", None, 1j])
+def test_interval_of_another_type(interval: Any) -> None:
+    with pytest.raises(TypeError, match=r"^interval must be "):
+        GilMonitor(interval)
+
+
+def test_before_start() -> None:
+    monitor = GilMonitor()
+    with pytest.raises(RuntimeError, match=r"not started: call start\(\) first"):
+        monitor.stop()
+    with pytest.raises(RuntimeError, match=r"not started: call start\(\) first"):
+        monitor.snapshot()
+    with pytest.raises(RuntimeError, match="stop it first"):
+        _ = monitor.record
+
+
+@needs_a_gil
+def test_a_monitor_serves_once() -> None:
+    monitor = GilMonitor()
+    monitor.start()
+    with pytest.raises(RuntimeError, match="stop it first"):
+        _ = monitor.record
+    with pytest.raises(RuntimeError, match="already started; make a new one"):
+        monitor.start()
+    run_thread(monitor.stop)
+    record = monitor.record
+    with pytest.raises(RuntimeError, match="already stopped"):
+        monitor.stop()
+    with pytest.raises(RuntimeError, match="already started; make a new one"), monitor:
+        pytest.fail("it runs")
+    assert monitor.snapshot() == monitor.record == record
+
+
+@needs_a_gil
+def test_snapshots_are_cumulative() -> None:
+    with GilMonitor() as monitor:
+        snapshots = []
+        for _ in range(5):
+            duty_cycle(0.02)
+            snapshots.append(monitor.snapshot())
+    snapshots.append(monitor.record)
+    samples = [snapshot.samples for snapshot in snapshots]
+    assert samples == sorted(samples)
+    assert 0 < samples[0] < samples[4]
+    assert len({snapshot.timeline[0][0] for snapshot in snapshots}) == 1
+    assert snapshots[4].longest_hold >= snapshots[0].longest_hold > 0
+
+
+@needs_a_gil
+@retried
+def test_several_at_once_agree() -> None:
+    with GilMonitor() as one, GilMonitor(1e-3) as two:
+        truth, _ = duty_cycle(0.005, 0.005, 100)
+    for record in (one.record, two.record):
+        slack = 0.02 + 3 * record.error / 1.96
+        assert record.held == pytest.approx(truth / record.duration, abs=slack)
+    assert one.record.samples > two.record.samples
+
+
+@needs_a_gil
+def test_exception_in_the_with_block() -> None:
+    def fail() -> None:
+        with monitor:
+            duty_cycle(0.05)
+            raise ZeroDivisionError
+
+    monitor = GilMonitor()
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert monitor.record.held > 0.5
+
+
+@needs_a_gil
+def test_native_thread_ends() -> None:
+    before = native_threads()
+    # The second one sleeps for very long, if it is let.
+    with GilMonitor(), GilMonitor(10):
+        assert len(native_threads() - before) == 2
+    assert none_is_new(before)
+
+
+@needs_a_gil
+def test_garbage_is_collected_while_it_runs() -> None:
+    before = native_threads()
+    monitor = GilMonitor()
+    monitor.start()
+    assert len(native_threads() - before) == 1
+    collected = weakref.ref(monitor)
+    del monitor
+    gc.collect()
+    assert collected() is None
+    assert none_is_new(before)
+
+
+@needs_a_gil
+def test_keeps_no_thread_object_alive() -> None:
+    with GilMonitor() as monitor:
+        collected = run_thread(duty_cycle, 0.01)
+    assert len(monitor.record.threads) >= 2
+    gc.collect()
+    assert collected() is None
+
+
+@needs_a_gil
+def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    # In a fresh process, because memory that is free here already would hide a leak.
+    program = """
+        import gildemo, psutil
+        def resident_after(cycles):
+            for _ in range(cycles):
+                with gildemo.GilMonitor(1e-4):
+                    gildemo.duty_cycle(0.0005, 0.0005)
+            return psutil.Process().memory_info().rss
+        before = resident_after(50)
+        print((resident_after(200) - before) / 2**20)
+    """
+    # AddressSanitizer would keep what is freed for a while.
+    options = os.environ.get("ASAN_OPTIONS", "")
+    monkeypatch.setenv("ASAN_OPTIONS", f"{options}:quarantine_size_mb=0")
+    assert float(run_python(program)) < 4
+
+
+@needs_a_gil
+def test_signals_reach_the_main_thread() -> None:
+    received: list[int] = []
+    with GilMonitor(), on_signal(signal.SIGUSR1, lambda: received.append(1)):
+        signal.raise_signal(signal.SIGUSR1)
+        assert len(received) == 1
+        while len(received) < 100:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            duty_cycle(0.0005)
+
+
+@needs_a_gil
+def test_takes_no_signal() -> None:
+    # A signal that all of Python's threads block stays pending, unless someone else takes it.
+    program = """
+        import gildemo, os, signal
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+        with gildemo.GilMonitor(1e-4):
+            os.kill(os.getpid(), signal.SIGUSR1)
+            gildemo.duty_cycle(0.02)
+            print(signal.SIGUSR1 in signal.sigpending())
+    """
+    assert run_python(program) == "True\n"
+
+
+@needs_a_gil
+def test_fork() -> None:
+    program = """
+        import gildemo, os, sys, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        monitor = gildemo.GilMonitor()
+        monitor.start()
+        pid = os.fork()
+        if pid == 0:
+            for call in (monitor.stop, monitor.snapshot):
+                try:
+                    call()
+                except RuntimeError as error:
+                    print("is a fork; make a new one" in str(error))
+            with gildemo.GilMonitor() as own:
+                gildemo.duty_cycle(0.05)
+            del monitor
+            print(own.record.held > 0.5)
+            sys.exit()
+        _, status = os.waitpid(pid, 0)
+        gildemo.duty_cycle(0.05)
+        print("parent", status, monitor.stop().held > 0)
+    """
+    assert run_python(program) == "True\nTrue\nTrue\nparent 0 True\n"
+
+
+@needs_a_gil
+def test_many_forks() -> None:
+    # A lock that the monitor holds in the moment of a fork must not stay locked in the child.
+    program = """
+        import gildemo, os, threading, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        statuses = set()
+        with gildemo.GilMonitor(1e-5) as monitor:
+            for _ in range(100):
+                pid = os.fork()
+                if pid == 0:
+                    threading.Thread(target=int).start()
+                    os._exit(0)
+                statuses.add(os.waitpid(pid, 0)[1])
+        print(statuses)
+    """
+    assert run_python(program) == "{0}\n"
+
+
+EXITS = {
+    "running": "start()",
+    "several": "start(); start()",
+    "never started": "gildemo.GilMonitor()",
+    "daemon threads": "start(); daemon(forever); daemon(forever)",
+    "in a daemon thread": "daemon(lambda: (start(), started.set(), forever())); started.wait()",
+    "a thread that ends later": "start(); thread(lambda: gildemo.duty_cycle(0.05, 0.05))",
+    "sys.exit() in a thread": "start(); thread(sys.exit)",
+    "sys.exit() in the block": "with gildemo.GilMonitor(): sys.exit()",
+}
+
+
+@needs_a_gil
+@pytest.mark.parametrize("name", EXITS)
+def test_exit_while_it_runs(name: str) -> None:
+    program = """
+import gildemo, sys, threading
+monitors, started = [], threading.Event()
+def start():
+    monitors.append(gildemo.GilMonitor(1e-4))
+    monitors[-1].start()
+def forever():
+    while True: pass
+def thread(target): threading.Thread(target=target).start()
+def daemon(target): threading.Thread(target=target, daemon=True).start()
+"""
+    assert run_python(program + EXITS[name]) == ""
+
+
+@needs_a_gil
+def test_subinterpreter() -> None:
+    """Each interpreter's monitor watches the GIL of its own; in 3.11 there is one for all."""
+    program = """
+import gildemo
+with gildemo.GilMonitor() as monitor:
+    gildemo.duty_cycle(0.2)
+assert monitor.record.held > 0.9, monitor.record
+unstopped = gildemo.GilMonitor()
+unstopped.start()
+"""
+    before = native_threads()
+    with subinterpreter() as run:
+        run("import gildemo")
+        with GilMonitor() as monitor:
+            run(program)
+    assert (monitor.record.held < 0.5) == (sys.version_info >= (3, 12))
+    assert none_is_new(before)
