@@ -15,6 +15,9 @@ import tasks_for_tests
 from gildemo import MeasurementError, compare, executors
 from gildemo.executors import ExecutorKind, resolve
 
+# It warns of the thread with which pytest's faulthandler_timeout watches each test.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+
 START_METHODS = ("fork", "spawn", "forkserver")
 NAMES = [
     "serial",
