@@ -50,3 +50,75 @@ def hang_with_child(path: str) -> None:
     pid = os.posix_spawnp("sleep", ["sleep", "1000"], os.environ)
     Path(path).write_text(str(pid), encoding="ascii")
     os.waitpid(pid, 0)
+
+
+def kill_workers(pid: int) -> None:
+    """Kill the process that runs this, unless it is the one that measures."""
+    if os.getpid() != pid:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class OddError(Exception):
+    """One that can't be unpickled, as its arguments are not those of its constructor."""
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(f"{what}: {why}")
+
+
+def fail_oddly() -> None:
+    raise OddError("this", "that")
+
+
+def fail_from_call(path: str, number: int) -> None:
+    """Count the calls of all workers in a file, and fail from one of them on."""
+    with Path(path).open("ab", buffering=0) as file:
+        file.write(b".")
+        calls = file.tell()
+    if calls >= number:
+        raise Mishap(f"call {number} or later")
+
+
+def fork_and_return() -> None:
+    os.fork()
+
+
+def fork_and_exit() -> None:
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+
+
+def leave_a_thread() -> None:
+    threading.Thread(target=time.sleep, args=(1000,), name="left behind").start()
+
+
+def change_folder() -> None:
+    os.chdir("/")
+
+
+def greet() -> None:
+    print("a greeting", flush=True)
+
+
+def large_result() -> bytes:
+    return bytes(200_000_000)
+
+
+def generator() -> object:
+    return (i for i in range(3))
+
+
+def hang() -> None:
+    time.sleep(1000)
+
+
+def nothing() -> None:
+    pass
+
+
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+FIVE = 5

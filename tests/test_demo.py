@@ -22,21 +22,24 @@ def comparison(task: str, *, workers: int = 2, noise: float = 0.0, **times: floa
         else [seconds] * 3
         for name, seconds in times.items()
     }
-    verdict, reason, ratio = decide(walls)
+    decision = decide(walls)
     return Comparison(
         task=task,
         workers=workers,
         calls=1,
+        call=0.2,
         rounds=3,
         cpus=2,
         python="3.13.0",
         executors={
-            name: ExecutorResult(Spread.of(w), Spread.of([0.1]), None, None, tuple(w))
+            name: ExecutorResult(
+                Spread.of(w), Spread.of([0.1]), None, None, tuple(w), throughput=1.0, cpu=0.0
+            )
             for name, w in walls.items()
         },
-        thread_process_ratio=ratio,
-        verdict=verdict,
-        reason=reason,
+        thread_process_ratio=decision.threads_to_processes,
+        verdict=decision.verdict,
+        reason="",
     )
 
 

@@ -145,7 +145,7 @@ def test_missing_matplotlib_is_told() -> None:
         sys.modules["matplotlib"] = None
         import gildemo
         from gildemo.report.plot import plot
-        comparison = gildemo.compare(print, executors=["serial"], rounds=1, monitor=False)
+        comparison = gildemo.compare(print, executors=["serial"], rounds=1, min_time=0)
         try:
             plot([comparison], Path("never.png"))
         except RuntimeError as error:

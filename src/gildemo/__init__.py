@@ -7,10 +7,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from gildemo.comparison import MeasurementError, compare
+    from gildemo.comparison import compare
+    from gildemo.experiment import MeasurementError
     from gildemo.monitor import GilMonitor, GilRecord
     from gildemo.result import Comparison, Verdict
-    from gildemo.worker import Statement
+    from gildemo.statement import Statement
 
 __version__ = "0.1.0"
 
@@ -34,8 +35,8 @@ _LAZY = {
     "Comparison": "gildemo.result",
     "GilMonitor": "gildemo.monitor",
     "GilRecord": "gildemo.monitor",
-    "MeasurementError": "gildemo.comparison",
-    "Statement": "gildemo.worker",
+    "MeasurementError": "gildemo.experiment",
+    "Statement": "gildemo.statement",
     "Verdict": "gildemo.result",
     "compare": "gildemo.comparison",
 }

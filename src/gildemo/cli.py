@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import math
 import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -22,11 +23,14 @@ examples:
   gildemo --executors thread,process --rounds 9
   gildemo --json result.json        keep the figures ("-": standard output)
   gildemo --plot result.png         draw them (needs gildemo[plot])
+  gildemo compare -s 'import zlib; d = bytes(10**7)' 'zlib.compress(d)'
+  gildemo compare --expect threads package.module:function --arg 'range(10)'
+  gildemo report before.json after.json
   gildemo watch script.py ARG       run a program, then say who held the GIL
   gildemo watch --trace gil.json -m package    for ui.perfetto.dev
 
-exit status: 0 done, 1 the measured code failed, 2 bad usage, 130 interrupted;
-of `watch`, that of the program
+exit status: 0 done, 1 the measured code failed, 2 bad usage, 3 another verdict
+than expected, 130 interrupted; of `watch`, that of the program
 """
 
 
@@ -44,10 +48,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         for signum in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(signum, _on_termination)
         arguments = _parse(sys.argv[1:] if argv is None else list(argv))
-        from gildemo import commands
-
-        run = commands.watch if arguments.run == "watch" else commands.demo
-        status = run(arguments)
+        status = _command(arguments.run)(arguments)
         sys.stdout.flush()
         if arguments.run == "watch":
             # Its threads were awaited, and it may have more to do at exit.
@@ -63,6 +64,17 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     _exit(status)
 
 
+def _command(name: str) -> Callable[[argparse.Namespace], int]:
+    from gildemo import commands, compare_command
+
+    return {
+        "demo": commands.demo,
+        "watch": commands.watch,
+        "compare": compare_command.compare,
+        "report": compare_command.report,
+    }[name]
+
+
 def _on_termination(signum: int, frame: FrameType | None) -> NoReturn:
     raise _TerminatedError(signum)
 
@@ -71,16 +83,19 @@ def _exit(status: int) -> NoReturn:
     """Exit, without another traceback if Ctrl-C is pressed twice."""
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A thread that still runs a task can't be ended, and the interpreter would wait for it.
-    if status != 0:
-        for thread in threading.enumerate():
-            if thread is not threading.current_thread() and not thread.daemon:
-                thread.join(timeout=3.0)
-                if thread.is_alive():
-                    sys.stderr.write("gildemo: a task still runs in a thread; leaving without it\n")
-                    sys.stdout.flush()
-                    sys.stderr.flush()
-                    os._exit(status)
+    # A thread that still runs can't be ended, and the interpreter would wait for it.
+    patience = 3.0 if status == EXIT_INTERRUPTED else 0.1
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and not thread.daemon:
+            thread.join(patience)
+            if thread.is_alive():
+                sys.stderr.write(
+                    "gildemo: a task still runs in a thread, which can't be ended from outside; "
+                    "leaving without it\n"
+                )
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(status)
     sys.exit(status)
 
 
@@ -96,7 +111,9 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--version", action="version", version=f"gildemo {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_demo(commands)
+    _add_compare(commands)
     _add_watch(commands)
+    _add_report(commands)
     if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version")):
         argv = ["demo", *argv]
     return parser.parse_args(argv)
@@ -116,33 +133,106 @@ def _add_demo(commands: Any) -> None:
         action="store_true",
         help="the experiment of 2021 at its own size, beside the published figures (20 s)",
     )
-    demo.add_argument(
+    _add_common(demo, workers="--original: 5", rounds="3; --original: 1")
+    demo.set_defaults(run="demo")
+
+
+def _add_compare(commands: Any) -> None:
+    compare = commands.add_parser(
+        "compare",
+        help="threads or processes, for your own code?",
+        description="Compare threads and processes on a statement, as `python -m timeit` takes\n"
+        "it, or on a function, and say which to use, and why.",
+        usage="gildemo compare [options] [-s SETUP] STMT ...\n"
+        "       gildemo compare [options] package.module:function [--arg EXPR ...]",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    compare.add_argument(
+        "-s",
+        "--setup",
+        action="append",
+        default=[],
+        metavar="SETUP",
+        help="run once in each worker, before it is measured; may be repeated",
+    )
+    compare.add_argument(
+        "--arg",
+        action="append",
+        default=[],
+        metavar="EXPR",
+        help="an argument of the function, evaluated in its module; may be repeated",
+    )
+    compare.add_argument(
+        "--expect",
+        choices=("threads", "processes", "neither"),
+        help="exit with status 3 if the verdict is another",
+    )
+    compare.add_argument(
+        "--min-time",
+        type=_seconds,
+        default=0.1,
+        metavar="SECONDS",
+        help="repeat a short call until one measurement takes so long (default: 0.1)",
+    )
+    compare.add_argument(
+        "--max-time",
+        type=_seconds,
+        default=30.0,
+        metavar="SECONDS",
+        help="measure for no longer, even if the answer is not clear (default: 30)",
+    )
+    compare.add_argument(
+        "--timeout",
+        type=_seconds,
+        metavar="SECONDS",
+        help="give up if one measurement takes so long (default: never)",
+    )
+    _add_common(compare, workers="", rounds="until the answer is clear")
+    compare.add_argument("statement", nargs="+", help=argparse.SUPPRESS)
+    compare.set_defaults(run="compare")
+
+
+def _add_report(commands: Any) -> None:
+    report = commands.add_parser(
+        "report",
+        help="print earlier runs side by side",
+        description="Print what --json wrote, side by side: of another Python, of a\n"
+        "free-threaded build, or from before and after a change.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    report.add_argument("files", nargs="+", metavar="FILE", help="a file that --json wrote")
+    report.set_defaults(run="report")
+
+
+def _add_common(parser: argparse.ArgumentParser, workers: str, rounds: str) -> None:
+    parser.add_argument(
         "--workers",
         type=_positive,
         metavar="N",
-        help="tasks at once (default: one for each usable CPU, at least 2; --original: 5)",
+        help="tasks at once (default: one for each usable CPU, at least 2"
+        + (f"; {workers})" if workers else ")"),
     )
-    demo.add_argument(
+    parser.add_argument(
         "--rounds",
         type=_positive,
         metavar="N",
-        help="how often each is measured (default: 3; --original: 1)",
+        help=f"how often each is measured (default: {rounds})",
     )
-    demo.add_argument(
+    parser.add_argument(
         "--executors",
         type=lambda text: tuple(text.split(",")),
         metavar="LIST",
         help="comma-separated: serial, thread, process, process:spawn (or another start "
         "method), interpreter (default: all)",
     )
-    demo.add_argument(
+    parser.add_argument(
         "--plot", metavar="FILE", help="draw the figures (.png, .svg or .pdf by its ending)"
     )
-    demo.add_argument(
+    parser.add_argument(
         "--no-progress", action="store_true", help="show no progress bar (nor without a terminal)"
     )
-    _add_files(demo)
-    demo.set_defaults(run="demo")
+    _add_files(parser)
 
 
 def _add_watch(commands: Any) -> None:
@@ -189,6 +279,9 @@ def _positive(text: str) -> int:
 
 def _seconds(text: str) -> float:
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"a number of seconds is needed, not {text!r}") from None
+        value = math.nan
+    if not (value >= 0 and math.isfinite(value)):
+        raise argparse.ArgumentTypeError(f"a number of seconds is needed, not {text!r}")
+    return value

@@ -16,21 +16,25 @@ from rich.progress import Progress as ProgressBar
 
 from gildemo import GilMonitorUnavailable, executors, program
 from gildemo import demo as demonstrations
-from gildemo.comparison import MeasurementError, Progress
+from gildemo.comparison import Progress
 from gildemo.demo import Demonstration
+from gildemo.experiment import MeasurementError
 from gildemo.monitor import DEFAULT_INTERVAL, GilMonitor, GilRecord
 from gildemo.report import output, plot, table, timeline, trace, watched
+from gildemo.result import Comparison
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 
 
-def _usage_error(message: str) -> int:
+def usage_error(message: str) -> int:
+    """Say what is wrong with the command line; return the exit status."""
     sys.stderr.write(f"gildemo: {message}\n")
     return EXIT_USAGE
 
 
-def _unwritable(arguments: argparse.Namespace) -> str | None:
+def unwritable(arguments: argparse.Namespace) -> str | None:
+    """Why the files of these options could not be written; to be asked before measuring."""
     paths = [arguments.json, arguments.trace]
     if paths.count("-") > 1:
         return "only one of --json and --trace can be -"
@@ -45,10 +49,10 @@ def _unwritable(arguments: argparse.Namespace) -> str | None:
 def demo(arguments: argparse.Namespace) -> int:
     """Run the demonstration; return the exit status."""
     if arguments.original and arguments.executors:
-        return _usage_error("--original compares threads and processes: leave out --executors")
-    problem = _unwritable(arguments)
+        return usage_error("--original compares threads and processes: leave out --executors")
+    problem = unwritable(arguments)
     if problem:
-        return _usage_error(problem)
+        return usage_error(problem)
     options = {name: getattr(arguments, name) for name in ("workers", "rounds")}
     options = {name: value for name, value in options.items() if value is not None}
     try:
@@ -58,14 +62,14 @@ def demo(arguments: argparse.Namespace) -> int:
             names = arguments.executors or executors.NAMES
             demonstration = demonstrations.demonstration(names=names, **options)
     except ValueError as error:
-        return _usage_error(str(error))
+        return usage_error(str(error))
     return _run(demonstration, arguments)
 
 
 def _run(demonstration: Demonstration, arguments: argparse.Namespace) -> int:
     """Measure and report; report what there is also when it ends early."""
     try:
-        with _progress(not arguments.no_progress) as progress:
+        with progress_bar(not arguments.no_progress) as progress:
             demonstration.run(progress)
     except KeyboardInterrupt as interruption:
         # From here on it only prints, which a second Ctrl-C should not spoil.
@@ -91,13 +95,9 @@ def _report(demonstration: Demonstration, arguments: argparse.Namespace) -> bool
     if arguments.json:
         failed |= not output.write_json(arguments.json, demonstration.to_dict())
     if arguments.trace:
-        failed |= not _write_trace(records, arguments.trace)
+        failed |= not write_trace(records, arguments.trace)
     if arguments.plot and comparisons:
-        try:
-            plot.plot(comparisons, Path(arguments.plot))
-        except OSError as error:
-            sys.stderr.write(f"gildemo: can't write {arguments.plot}: {error.strerror}\n")
-            failed = True
+        failed |= not write_plot(comparisons, arguments.plot)
     return failed
 
 
@@ -125,12 +125,23 @@ def _print(demonstration: Demonstration, original: bool) -> None:
         sys.stderr.write(f"gildemo: {what}: {why}\n")
 
 
-def _write_trace(records: dict[str, GilRecord], path: str) -> bool:
+def write_plot(comparisons: list[Comparison], path: str) -> bool:
+    """Draw comparisons; return whether that went well."""
+    try:
+        plot.plot(comparisons, Path(path))
+    except OSError as error:
+        sys.stderr.write(f"gildemo: can't write {path}: {error.strerror}\n")
+        return False
+    return True
+
+
+def write_trace(records: dict[str, GilRecord], path: str) -> bool:
+    """Write what monitors saw; return whether that went well."""
     return output.write(path, lambda file: trace.write(records, file))
 
 
 @contextlib.contextmanager
-def _progress(wanted: bool) -> Iterator[Progress | None]:
+def progress_bar(wanted: bool) -> Iterator[Progress | None]:
     """A progress bar on stderr, if that is a terminal."""
     if not wanted or not sys.stderr.isatty():
         yield None
@@ -156,15 +167,15 @@ def _progress(wanted: bool) -> Iterator[Progress | None]:
 
 def watch(arguments: argparse.Namespace) -> int:
     """Run a program under a monitor; return the exit status, mostly the program's."""
-    problem = _unwritable(arguments)
+    problem = unwritable(arguments)
     if problem:
-        return _usage_error(problem)
+        return usage_error(problem)
     try:
         interval = DEFAULT_INTERVAL if arguments.interval is None else arguments.interval
         monitor = GilMonitor(interval)
         monitor.start()
     except (GilMonitorUnavailable, ValueError) as error:
-        return _usage_error(str(error))
+        return usage_error(str(error))
     # The program gets the signals that Python would give it.
     for signum in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.SIG_DFL)
@@ -173,7 +184,7 @@ def watch(arguments: argparse.Namespace) -> int:
         status = program.run([arguments.program, *arguments.arguments], arguments.module)
     except (OSError, ImportError) as error:
         monitor.stop()
-        return _usage_error(f"can't run {arguments.program}: {error}")
+        return usage_error(f"can't run {arguments.program}: {error}")
     if os.getpid() != pid:
         # The program forked, and this is the end of its child.
         return status
@@ -192,5 +203,5 @@ def _report_watched(record: GilRecord, arguments: argparse.Namespace) -> bool:
     if arguments.json:
         failed |= not output.write_json(arguments.json, {"schema": 1, "gil": record.to_dict()})
     if arguments.trace:
-        failed |= not _write_trace({arguments.program: record}, arguments.trace)
+        failed |= not write_trace({arguments.program: record}, arguments.trace)
     return failed

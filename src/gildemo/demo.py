@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from gildemo import executors, tasks
-from gildemo.comparison import Experiment, Progress
+from gildemo.comparison import Progress
+from gildemo.experiment import Experiment
 from gildemo.result import SCHEMA, Comparison, Verdict
 from gildemo.verdict import MARGIN
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
@@ -42,8 +43,9 @@ class ExecutorKind:
     def open(self, workers: int) -> Iterator[Executor]:
         """Create an executor, and leave no worker of it behind.
 
-        When the body raises TimeoutError, or is interrupted, its processes are ended. Threads
-        can't be ended from outside: those that still run are then left to finish alone.
+        When the body raises TimeoutError, or is interrupted, its processes are ended, and also
+        when they don't end by themselves. Threads can't be ended from outside: those that still
+        run are then left to finish alone.
         """
         children = _children()
         executor = self.factory(workers)
@@ -56,7 +58,18 @@ class ExecutorKind:
                 _end(started)
             executor.shutdown(wait=bool(started) or not impatient, cancel_futures=True)
             raise
-        executor.shutdown()
+        _shut_down(executor, [child for child in _children() if child not in children])
+
+
+def _shut_down(executor: Executor, processes: list[BaseProcess]) -> None:
+    """Shut it down, also if its workers don't end, as their tasks left threads running there."""
+    closing = threading.Thread(target=executor.shutdown, name="shutdown", daemon=True)
+    closing.start()
+    closing.join(_GRACE)
+    if closing.is_alive() and processes:
+        for process in processes:
+            _signal(process, signal.SIGKILL)
+        closing.join()
 
 
 class SerialExecutor(Executor):

@@ -28,11 +28,11 @@ def run(arguments: Sequence[str], as_module: bool) -> int:
     # As Python has it, __file__ is absolute and sys.argv[0] as it was given.
     path = Path(arguments[0]).absolute()
     if as_module:
-        _set_first_path(os.getcwd())  # noqa: PTH109 (sys.path wants a str)
+        set_first_path(os.getcwd())  # noqa: PTH109 (sys.path wants a str)
         _check_module(arguments[0])
         source = b""
     else:
-        _set_first_path(str(path.resolve().parent))
+        set_first_path(str(path.resolve().parent))
         source = path.read_bytes()
     status = 0
     try:
@@ -44,7 +44,7 @@ def run(arguments: Sequence[str], as_module: bool) -> int:
     except SystemExit as error:
         status = _exit_status(error)
     except BaseException as error:
-        traceback = _own_traceback(error.__traceback__)
+        traceback = own_traceback(error.__traceback__)
         sys.excepthook(type(error), error.with_traceback(traceback), traceback)
         status = 130 if isinstance(error, KeyboardInterrupt) else 1
     try:
@@ -56,7 +56,7 @@ def run(arguments: Sequence[str], as_module: bool) -> int:
     return status
 
 
-def _set_first_path(folder: str) -> None:
+def set_first_path(folder: str) -> None:
     """Put the program's folder where Python put this command's."""
     if not sys.flags.safe_path:
         sys.path[0] = folder
@@ -87,7 +87,7 @@ def _exit_status(error: SystemExit) -> int:
     return 1
 
 
-def _own_traceback(traceback: TracebackType | None) -> TracebackType | None:
+def own_traceback(traceback: TracebackType | None) -> TracebackType | None:
     """The traceback from the program's first frame on."""
     while traceback is not None and traceback.tb_frame.f_code.co_filename in _OWN_FRAMES:
         traceback = traceback.tb_next

@@ -55,10 +55,15 @@ class Ratio:
 class ExecutorResult:
     """How one kind of executor did.
 
-    wall: seconds from the common start of the workers until the last result. startup: seconds
-    to create the executor and to have every worker ready. speedup: the serial wall time divided
-    by this one, or None without a serial run. efficiency: speedup divided by the number of CPUs
-    that can be at work, at most one a worker. walls: the wall time of each round.
+    wall: seconds from the common start of the workers until the last result, for one call on each
+    of them. startup: seconds to create the executor and to have every worker ready. speedup: the
+    serial wall time divided by this one, or None without a serial run. efficiency: speedup divided
+    by the number of CPUs that can be at work, at most one a worker. walls: the wall time of each
+    round, divided as `wall` by the calls that a worker made in it. throughput: calls per second.
+    cpu: seconds of CPU time that a call took in its worker's thread. sending: seconds to send one
+    call to a worker and its result back, or None if that was not measured; unsendable: why it
+    can't be sent. break_even: from how many seconds on a call, sent by itself, is faster here than
+    serially, or None if that is not known or never.
     """
 
     wall: Spread
@@ -66,19 +71,24 @@ class ExecutorResult:
     speedup: float | None
     efficiency: float | None
     walls: tuple[float, ...]
+    throughput: float
+    cpu: float
+    sending: float | None = None
+    unsendable: str | None = None
+    break_even: float | None = None
 
 
 @dataclass(frozen=True)
 class Comparison:
     """One task under several kinds of executor.
 
-    workers: how many ran at once; calls: how often each called the task in a round. cpus: how
-    many CPUs the process might use. gil_enabled: whether this Python had a GIL. unavailable: the
-    kinds that could not be used, and why.
+    workers: how many ran at once; calls: how often each called the task in a round; call: seconds
+    that one call takes by itself. cpus: how many CPUs the process might use. gil_enabled: whether
+    this Python had a GIL. unavailable: the kinds that could not be used, and why.
     thread_process_ratio: the wall time of threads divided by that of processes.
     verdict, reason: the answer, and a sentence with the figures that it rests on. gil: what a
     GilMonitor saw in one more thread round, which is not among the measured, or None with
-    gil_unavailable saying why.
+    gil_unavailable saying why. warnings: what may have disturbed the measurement.
     """
 
     task: str
@@ -88,6 +98,7 @@ class Comparison:
     cpus: int
     python: str
     executors: Mapping[str, ExecutorResult]
+    call: float
     thread_process_ratio: Ratio | None
     verdict: Verdict
     reason: str
@@ -95,6 +106,7 @@ class Comparison:
     unavailable: Mapping[str, str] = field(default_factory=dict)
     gil: GilRecord | None = None
     gil_unavailable: str | None = None
+    warnings: tuple[str, ...] = ()
 
     def __getitem__(self, executor: str) -> ExecutorResult:
         """The result of an executor by its name. Raises KeyError that names those there are."""
@@ -135,6 +147,7 @@ class Comparison:
             gil = values["gil"]
             values["gil"] = None if gil is None else GilRecord.from_dict(gil)
             values["verdict"] = Verdict(values["verdict"])
+            values["warnings"] = tuple(values["warnings"])
             values["executors"] = {
                 name: _executor_result(result) for name, result in values["executors"].items()
             }

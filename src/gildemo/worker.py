@@ -1,145 +1,67 @@
-"""What runs inside a worker, and how the workers of an executor are made to start together.
-
-A worker may be a thread, a process or a subinterpreter, so this module imports little, and
-`Rendezvous` needs nothing but the file system: two named pipes are known to all of them.
-"""
+"""What runs inside a worker: a thread, a process or a subinterpreter. It imports little."""
 
 from __future__ import annotations
 
-import ast
 import os
+import pickle
 import select
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import repeat
-from pathlib import Path
-from types import CodeType, FrameType
-from typing import Any, NamedTuple
+from types import FrameType, TracebackType
+from typing import NamedTuple
 
-_GO = b"g"
-_CALLED_OFF = b"x"
+from gildemo.rendezvous import CalledOffError, Ticket
+from gildemo.statement import Statement
 
-
-class CalledOffError(RuntimeError):
-    """Raised in a worker that waits at a rendezvous which then does not take place."""
+# How long the child of a task that forked may take to come back from the task, in seconds.
+_GRACE = 1.0
 
 
 class TaskExitError(RuntimeError):
-    """Raised in place of the SystemExit of a task, which should end no worker."""
+    """In place of the SystemExit of a task, which should end no worker."""
+
+
+class TaskForkedError(RuntimeError):
+    """A task forked, and both processes came back from it."""
+
+
+class TaskFailedError(Exception):
+    """A task raised `error`; `trace` is its traceback as a text, from the task's own frames."""
+
+    def __init__(self, error: Exception, trace: str) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Some exceptions can't be unpickled, at which an executor gives up all its workers.
+        error: Exception = self.error
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:
+            error = RuntimeError(f"{type(error).__name__}: {error}")
+        return type(self), (error, self.trace)
 
 
 class _TerminatedError(SystemExit):
     """SIGTERM arrived in a worker process."""
 
 
-class Ticket(NamedTuple):
-    """What a worker needs to know to arrive at a rendezvous: the paths of two named pipes."""
+class Batch(NamedTuple):
+    """What one worker measured: the seconds that its calls took, and the CPU time of its thread."""
 
-    ready: str
-    go: str
-
-    def arrive(self) -> None:
-        """Say that this worker is ready, and wait until all start. Raises CalledOffError."""
-        # Nothing here may block but the last read, as the parent may be gone by now. The pipe to
-        # read is opened before the arrival is announced: what is written then can't be missed.
-        pipes = []
-        try:
-            for path, mode in ((self.go, os.O_RDONLY), (self.ready, os.O_WRONLY)):
-                pipes.append(os.open(path, mode | os.O_NONBLOCK))
-            os.set_blocking(pipes[0], True)
-            os.write(pipes[1], b"!")
-            started = os.read(pipes[0], 1) == _GO
-        except OSError:
-            started = False
-        finally:
-            for pipe in pipes:
-                os.close(pipe)
-        if not started:
-            raise CalledOffError("the measurement was called off before this worker started")
+    seconds: float
+    cpu: float
 
 
-class Rendezvous:
-    """A barrier between the parent and `parties` workers of any kind. Use it in a `with`."""
+class Results:
+    """The last result of a task in this process or interpreter: to time what sending it costs."""
 
-    def __init__(self, parties: int) -> None:
-        self._parties = parties
-        self._folder = tempfile.mkdtemp(prefix="gildemo-")
-        self.ticket = Ticket(str(Path(self._folder, "ready")), str(Path(self._folder, "go")))
-        self._pipes: list[int] = []
-        self._left = parties
-
-    def __enter__(self) -> Rendezvous:
-        try:
-            for path in self.ticket:
-                os.mkfifo(path, 0o600)
-                # Open for both directions, so that neither side blocks to wait for the other.
-                self._pipes.append(os.open(path, os.O_RDWR | os.O_NONBLOCK))
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def wait(self, check: Callable[[], None]) -> None:
-        """Return when all have arrived; call `check` now and then, which raises to give up."""
-        arrived = 0
-        poll = select.poll()
-        poll.register(self._pipes[0], select.POLLIN)
-        while arrived < self._parties:
-            check()
-            if poll.poll(50):
-                arrived += len(os.read(self._pipes[0], self._parties))
-
-    def release(self) -> None:
-        """Let all start. They read a byte each, so no process can miss the end of the file."""
-        left, self._left = self._left, 0
-        os.write(self._pipes[1], _GO * left)
-
-    def __exit__(self, *exc_info: object) -> None:
-        # In this order: who comes later finds no pipes, and does not wait at them.
-        shutil.rmtree(self._folder, ignore_errors=True)
-        if len(self._pipes) == 2 and self._left:
-            os.write(self._pipes[1], _CALLED_OFF * self._left)
-        for fd in self._pipes:
-            os.close(fd)
-
-
-@dataclass(frozen=True)
-class Statement:
-    """Python statements to measure, with a set-up that is not measured, as in `timeit`.
-
-    stmt, setup: source texts. Both run in one function, so their names are local variables,
-    and are sent to the workers as texts. Raises SyntaxError if a text is not Python.
-    """
-
-    stmt: str
-    setup: str = "pass"
-
-    def __post_init__(self) -> None:
-        self._compile()
-
-    def __str__(self) -> str:
-        return self.stmt if len(self.stmt) <= 60 else self.stmt[:57] + "..."
-
-    def _compile(self) -> CodeType:
-        module = ast.parse("def inner(_calls, _begin):\n _begin()\n for _call in _calls: pass")
-        function = module.body[0]
-        assert isinstance(function, ast.FunctionDef)
-        loop = function.body[1]
-        assert isinstance(loop, ast.For)
-        function.body[:0] = ast.parse(self.setup, "<setup>").body
-        loop.body[:] = ast.parse(self.stmt, "<stmt>").body or [ast.Pass()]
-        return compile(ast.fix_missing_locations(module), "<stmt>", "exec")
-
-    def run(self, calls: Iterable[object], begin: Callable[[], None]) -> None:
-        """Run the set-up, call `begin`, and then run the statement once for each of `calls`."""
-        namespace: dict[str, Any] = {"__name__": "__gildemo__"}
-        exec(self._compile(), namespace)
-        namespace["inner"](calls, begin)
+    last: object = None
 
 
 @dataclass(frozen=True)
@@ -149,33 +71,107 @@ class Work:
     task: Callable[..., object] | Statement
     args: tuple[object, ...] = ()
 
-    def run(self, number: int, ticket: Ticket | None = None) -> float:
-        """Prepare, meet the other workers, call the task `number` times: return the seconds."""
-        began = 0.0
+    def run(self, number: int, ticket: Ticket | None = None) -> Batch:
+        """Prepare, meet the other workers, call the task `number` times, and say how long it took.
 
-        def begin() -> None:
-            nonlocal began
-            if ticket is not None:
-                ticket.arrive()
-            began = time.perf_counter()
-
+        Raises TaskFailedError if the task fails, and CalledOffError if the others don't come.
+        """
         try:
-            self._run(repeat(None, number), begin)
+            with _ForkGuard():
+                return self._run(number, ticket)
+        except CalledOffError:
+            raise
+        except TaskForkedError as error:
+            raise TaskFailedError(error, "") from None
         except _TerminatedError:
             # The task has cleaned up by now. An executor's worker would go on with its queue.
             os._exit(128 + signal.SIGTERM)
         except SystemExit as error:
-            raise TaskExitError(f"the task called sys.exit({error.code!r})") from error
-        return time.perf_counter() - began
+            exited = TaskExitError(f"the task called sys.exit({error.code!r})")
+            raise TaskFailedError(exited, _traceback(error)) from None
+        except Exception as error:
+            raise TaskFailedError(error, _traceback(error)) from None
 
-    def _run(self, calls: Iterable[object], begin: Callable[[], None]) -> None:
+    def _run(self, number: int, ticket: Ticket | None) -> Batch:
+        began = cpu = 0.0
+
+        def begin() -> None:
+            nonlocal began, cpu
+            if ticket is not None:
+                ticket.arrive()
+            cpu = time.thread_time()
+            began = time.perf_counter()
+
+        calls = repeat(None, number)
         if isinstance(self.task, Statement):
             self.task.run(calls, begin)
-            return
-        begin()
-        task, args = self.task, self.args
-        for _ in calls:
-            task(*args)
+        else:
+            begin()
+            Results.last = _call(self.task, self.args, calls)
+        return Batch(time.perf_counter() - began, time.thread_time() - cpu)
+
+    def give_back(self) -> object:
+        """Return the last result, without calling the task."""
+        return Results.last
+
+
+def _call(task: Callable[..., object], args: tuple[object, ...], calls: Iterable[object]) -> object:
+    result = None
+    for _ in calls:
+        result = None  # Two large results at once could be one too many.
+        result = task(*args)
+    return result
+
+
+class _ForkGuard:
+    """Ends the child of a task that forked, when it comes back from the task, and tells.
+
+    As it would go on here and do all that its parent does. A child that never comes back, as it
+    calls os._exit() or runs another program, is none of our business.
+    """
+
+    forks = 0  # How often this process has called os.fork().
+
+    def __enter__(self) -> None:
+        self._pid = os.getpid()
+        self._forks_before = self.forks
+        self._read, self._write = os.pipe()
+
+    def __exit__(self, *exc_info: object) -> None:
+        if os.getpid() != self._pid:
+            os.write(self._write, f"{os.getpid()}\n".encode())
+            os._exit(1)
+        os.close(self._write)
+        came_back = b""
+        # The children have the other end of the pipe, until the last of them ends.
+        if self.forks != self._forks_before and select.select([self._read], [], [], _GRACE)[0]:
+            came_back = os.read(self._read, 1000)
+        os.close(self._read)
+        for child in came_back.split():
+            os.waitpid(int(child), 0)
+        if came_back:
+            raise TaskForkedError(
+                "the task forked, and its child came back from the task as well: "
+                "end it there with os._exit()"
+            )
+
+
+def _count_fork() -> None:
+    _ForkGuard.forks += 1
+
+
+os.register_at_fork(after_in_parent=_count_fork)
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback as Python shows it, without the frames of this package."""
+    import traceback
+
+    own: TracebackType | None = error.__traceback__
+    folder = os.path.dirname(__file__)  # noqa: PTH120 (no need for pathlib in a worker)
+    while own is not None and os.path.dirname(own.tb_frame.f_code.co_filename) == folder:  # noqa: PTH120
+        own = own.tb_next
+    return "".join(traceback.format_exception(type(error), error, own))
 
 
 def _on_sigterm(signum: int, frame: FrameType | None) -> None:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gildemo.monitor import GilRecord
-from gildemo.report.table import seconds
 from gildemo.report.trace import HOLDS, WAITS, coarse, states
 from gildemo.result import Comparison, Verdict
+from gildemo.units import seconds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

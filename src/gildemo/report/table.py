@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gildemo.result import Comparison, Verdict
+from gildemo.units import seconds
 
 _HEADINGS = {
     "serial": "serial",
@@ -20,7 +21,7 @@ _HEADINGS = {
 # From so many columns on, the table has room for what the monitor saw.
 _WIDE = 104
 
-_MEANINGS = {
+MEANINGS = {
     Verdict.THREADS: ("✓", "threads", "green"),
     Verdict.PROCESSES: ("✗", "processes", "red"),
     Verdict.NEITHER: ("=", "neither", "yellow"),
@@ -28,19 +29,16 @@ _MEANINGS = {
 }
 
 
-def seconds(value: float) -> str:
-    """A duration with three significant digits and a unit."""
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if value >= size:
-            scaled = value / size
-            return f"{scaled:.{0 if scaled >= 100 else 1 if scaled >= 10 else 2}f} {unit}"
-    return f"{value * 1e9:.0f} ns"
+def heading(executor: str) -> str:
+    """What a table calls an executor."""
+    return _HEADINGS.get(executor, executor).replace("-\n", "")
 
 
-def _meaning(comparison: Comparison) -> Text:
+def meaning(comparison: Comparison) -> Text:
+    """The verdict as a mark and a word, if threads were compared with processes."""
     if comparison.thread_process_ratio is None:
         return Text("")
-    mark, word, style = _MEANINGS[comparison.verdict]
+    mark, word, style = MEANINGS[comparison.verdict]
     return Text(f"{mark} {word}", style=style)
 
 
@@ -96,7 +94,7 @@ def demonstration(comparisons: Sequence[Comparison], width: int) -> Table:
             for name in names
         ]
         gil = _gil(comparison) if with_gil else ()
-        table.add_row(comparison.task, *walls, _ratio(comparison), _meaning(comparison), *gil)
+        table.add_row(comparison.task, *walls, _ratio(comparison), meaning(comparison), *gil)
     return table
 
 

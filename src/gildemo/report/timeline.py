@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from gildemo.monitor import GilRecord, ThreadRecord
-from gildemo.report.table import seconds
 from gildemo.report.trace import shares
+from gildemo.units import seconds
 
 _MOST_LANES = 8
 # What held less than this of the time, and never waited, is not worth a lane.

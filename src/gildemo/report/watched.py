@@ -5,7 +5,8 @@ from __future__ import annotations
 from rich.table import Table
 
 from gildemo.monitor import GilRecord
-from gildemo.report.table import plain_table, seconds
+from gildemo.report.table import plain_table
+from gildemo.units import seconds
 
 _MOST_ROWS = 20
 

@@ -1,0 +1,204 @@
+"""The commands `compare` and `report`: one's own code, and runs side by side."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import faulthandler
+import json
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from gildemo import commands, comparison, executors, program, target
+from gildemo.comparison import Progress
+from gildemo.experiment import Experiment, MeasurementError
+from gildemo.report import compared, output, timeline
+from gildemo.result import Comparison
+
+EXIT_UNEXPECTED = 3
+
+# A task that holds the GIL for ever leaves Python no chance to end it. Then a native thread of
+# faulthandler does, so many seconds after the time-out.
+_LAST_RESORT = 10.0
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """Compare executors on a statement or a function; return the exit status."""
+    problem = commands.unwritable(arguments)
+    if problem:
+        return commands.usage_error(problem)
+    program.set_first_path(os.getcwd())  # noqa: PTH109 (sys.path wants a str)
+    try:
+        task, args, name = target.resolve(arguments.statement, arguments.setup, arguments.arg)
+        experiment = Experiment(
+            task,
+            *args,
+            name=name,
+            workers=arguments.workers,
+            executors=arguments.executors or executors.NAMES,
+            timeout=arguments.timeout,
+            sending=True,
+        )
+    except SyntaxError as error:
+        sys.stderr.write("".join(traceback.format_exception_only(error)))
+        return commands.EXIT_USAGE
+    except (target.TargetError, ValueError) as error:
+        return commands.usage_error(str(error))
+    except target.ImportFailedError as failed:
+        sys.stderr.write(str(failed))
+        return commands.EXIT_FAILED
+    return _measure(experiment, arguments)
+
+
+def _measure(experiment: Experiment, arguments: argparse.Namespace) -> int:
+    """Measure and report; report what there is also when it ends early."""
+    try:
+        with _discarding_output(), commands.progress_bar(not arguments.no_progress) as bar:
+            _run(experiment, arguments, bar)
+    except KeyboardInterrupt as interruption:
+        # From here on it only prints, which a second Ctrl-C should not spoil.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _report(experiment, arguments)
+        sys.stderr.write("gildemo: interrupted\n")
+        raise interruption from None
+    except MeasurementError as error:
+        _report(experiment, arguments)
+        sys.stderr.write(f"{error.trace}gildemo: {error}\n")
+        return commands.EXIT_FAILED
+    failed = _report(experiment, arguments)
+    found = experiment.comparison()
+    assert found is not None
+    if arguments.expect not in (None, found.verdict.value):
+        sys.stderr.write(f"gildemo: expected {arguments.expect}, and found {found.verdict.value}\n")
+        return EXIT_UNEXPECTED
+    return commands.EXIT_FAILED if failed else 0
+
+
+def _run(experiment: Experiment, arguments: argparse.Namespace, bar: Progress | None) -> None:
+    with _last_resort(arguments.timeout) as again:
+
+        def progress(done: int, total: int, name: str) -> None:
+            again()
+            if bar is not None:
+                bar(done, total, f"round {experiment.rounds + 1}, {name}")
+
+        experiment.calibrate(arguments.min_time)
+        again()
+        if not experiment.kinds[0].concurrent:
+            # What it prints in other processes can't be told from what they print for others.
+            with _printing_noticed(experiment):
+                experiment.step()
+        comparison.run(experiment, arguments.rounds, arguments.max_time, progress=progress)
+
+
+@contextlib.contextmanager
+def _last_resort(timeout: float | None) -> Iterator[Callable[[], None]]:
+    """End this process if one measurement does not end; the function given starts the next."""
+
+    def again() -> None:
+        if timeout is not None:
+            faulthandler.dump_traceback_later(timeout + _LAST_RESORT, exit=True)
+
+    again()
+    try:
+        yield again
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+@contextlib.contextmanager
+def _discarding_output() -> Iterator[None]:
+    """Standard output is for the results: what the task prints goes nowhere."""
+    with Path(os.devnull).open("wb") as nowhere, _output_to(nowhere.fileno()):
+        yield
+
+
+@contextlib.contextmanager
+def _printing_noticed(experiment: Experiment) -> Iterator[None]:
+    with tempfile.TemporaryFile() as file:
+        with _output_to(file.fileno()):
+            yield
+        file.seek(0)
+        printed = file.readline(60).decode(errors="replace").rstrip()
+    if printed:
+        experiment.warnings.append(
+            f"the task prints, which takes time; what it prints ({printed!r}, ...) is not shown"
+        )
+
+
+@contextlib.contextmanager
+def _output_to(file: int) -> Iterator[None]:
+    sys.stdout.flush()
+    saved = os.dup(1)
+    os.dup2(file, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(saved, 1)
+        os.close(saved)
+
+
+def _report(experiment: Experiment, arguments: argparse.Namespace) -> bool:
+    """Show what was measured; return whether some file could not be written."""
+    found = experiment.comparison()
+    if found is None:
+        return False
+    if "-" not in (arguments.json, arguments.trace):
+        _print(found)
+    for name, why in found.unavailable.items():
+        sys.stderr.write(f"gildemo: without {name}: {why}\n")
+    for warning in found.warnings:
+        sys.stderr.write(f"gildemo: {warning}\n")
+    failed = False
+    if arguments.json:
+        failed |= not output.write_json(arguments.json, found.to_dict())
+    if arguments.trace:
+        records = {} if found.gil is None else {found.task: found.gil}
+        failed |= not commands.write_trace(records, arguments.trace)
+    if arguments.plot:
+        failed |= not commands.write_plot([found], arguments.plot)
+    return failed
+
+
+def _print(found: Comparison) -> None:
+    console = output.console()
+    console.print(found.task, style="bold", markup=False)
+    console.print(compared.setting(found))
+    console.print()
+    console.print(compared.table(found, console.width))
+    console.print(compared.LEGEND, style="dim")
+    console.print()
+    if found.gil is not None:
+        console.print(timeline.LEGEND)
+        for line in timeline.lanes("one more round", found.gil, console.width):
+            console.print(line)
+        console.print()
+    console.print(compared.answer(found))
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Print earlier runs side by side; return the exit status."""
+    runs: dict[str, list[Comparison]] = {}
+    for path in arguments.files:
+        name = Path(path).stem
+        try:
+            runs[path if name in runs else name] = _read(Path(path))
+        except OSError as error:
+            return commands.usage_error(f"can't read {path}: {error.strerror}")
+        except ValueError as error:
+            return commands.usage_error(f"{path}: {error}")
+    output.console().print(compared.side_by_side(runs))
+    return 0
+
+
+def _read(path: Path) -> list[Comparison]:
+    """The comparisons in a file of `compare` or of the demonstration."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    many = isinstance(data, dict) and "comparisons" in data
+    return [Comparison.from_dict(part) for part in (data["comparisons"] if many else [data])]

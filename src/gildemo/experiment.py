@@ -1,0 +1,273 @@
+"""Experiment: a task, the executors to run it under, and what has been measured so far."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import math
+import platform
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from statistics import median
+
+from gildemo import executors as kinds
+from gildemo import verdict
+from gildemo._core import GilMonitorUnavailable
+from gildemo.executors import ExecutorKind
+from gildemo.measurement import Measurement, TimedOutError, measure
+from gildemo.monitor import GilMonitor, GilRecord
+from gildemo.reason import reason
+from gildemo.result import Comparison, ExecutorResult, Spread
+from gildemo.statement import Statement
+from gildemo.worker import TaskFailedError, Work
+
+# Calibration makes at most so many times as many calls as before, as the first may be slow.
+_STEP = 10
+_MOST_CALLS = 10**9
+
+
+class MeasurementError(RuntimeError):
+    """A task could not be measured under an executor; `__cause__` is what happened there.
+
+    executor, task: their names. trace: the traceback of the task, from its own frames, or "".
+    """
+
+    def __init__(self, executor: str, task: str, cause: BaseException, trace: str = "") -> None:
+        super().__init__(f"{task!r} failed under executor {executor!r}: {_explain(cause)}")
+        self.executor = executor
+        self.task = task
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[object, ...]:
+        cause = self.__cause__ or RuntimeError("unknown")
+        return type(self), (self.executor, self.task, cause, self.trace)
+
+
+class LeftRunningError(RuntimeError):
+    """Every call of a task leaves a thread running."""
+
+
+def _explain(error: BaseException) -> str:
+    if isinstance(error, concurrent.futures.BrokenExecutor):
+        return "a worker ended before its task did (was it killed, or did it call os._exit?)"
+    if isinstance(error, TimedOutError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+class Experiment:
+    """A task, the executors to run it under, and what has been measured so far.
+
+    Every `step()` measures one executor once. A comparison can be had at any time, so that what
+    is already measured survives an interruption.
+    """
+
+    def __init__(
+        self,
+        task: Callable[..., object] | Statement,
+        *args: object,
+        name: str | None = None,
+        workers: int | None = None,
+        executors: Iterable[str | ExecutorKind] = kinds.NAMES,
+        timeout: float | None = None,
+        sending: bool = False,
+    ) -> None:
+        if not callable(task) and not isinstance(task, Statement):
+            raise TypeError(
+                f"task must be callable or a gildemo.Statement, not {type(task).__name__}"
+            )
+        if workers is None:
+            workers = max(2, kinds.usable_cpus())
+        if workers < 1:
+            raise ValueError(f"workers must be 1 or more, not {workers}")
+        if timeout is not None and not timeout > 0:
+            raise ValueError(f"timeout must be more than 0 seconds, not {timeout}")
+        self.work = Work(task, args)
+        self.name = name or getattr(task, "__name__", None) or str(task)
+        self.workers = workers
+        self.number = 1
+        self.timeout = timeout
+        self.sending = sending
+        self.warnings: list[str] = []
+        resolved = [kinds.resolve(executor) for executor in executors]
+        self.unavailable = {k.name: k.unavailable for k in resolved if k.unavailable is not None}
+        self.kinds = [kind for kind in resolved if kind.unavailable is None]
+        if len({kind.name for kind in self.kinds}) < len(self.kinds):
+            raise ValueError("an executor is named twice")
+        if not self.kinds:
+            reasons = "; ".join(self.unavailable.values()) or "none was given"
+            raise ValueError(f"there is no executor to measure under: {reasons}")
+        self._measured: dict[str, list[Measurement]] = {kind.name: [] for kind in self.kinds}
+        self._rotation = 0
+        self._gil: GilRecord | None = None
+        self._gil_unavailable = "the threads were not monitored"
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds are complete."""
+        return min(len(measured) for measured in self._measured.values())
+
+    def calibrate(self, min_time: float) -> None:
+        """Let each measurement make so many calls that they take `min_time` seconds one by one.
+
+        As timeit's autorange does, and alike for every executor; 0: they make one each. Raises
+        MeasurementError.
+        """
+        if not_negative("min_time", min_time) == 0:
+            return
+        # The first call of all is best made in a process, which may crash, and can be ended.
+        processes = (
+            kind for kind in self.kinds if kind.name == verdict.process_name(self._measured)
+        )
+        kind = next(processes, kinds.resolve("serial"))
+        while True:
+            took = self._measure(kind, self.number, workers=1).wall
+            if took >= min_time or self.number >= _MOST_CALLS:
+                return
+            wanted = 1.1 * min_time * self.number / max(took, 1e-9)
+            self.number = min(math.ceil(wanted), self.number * _STEP, _MOST_CALLS)
+
+    def step(self) -> str:
+        """Measure the next executor once; return its name. Raises MeasurementError.
+
+        Rounds take the executors in rotating order, so that drift of the machine and what one
+        leaves behind for the next (a warm cache, a hot CPU) are not always to the same one's
+        benefit.
+        """
+        round_ = self.rounds
+        start = round_ % len(self.kinds)
+        rotated = self.kinds[start:] + self.kinds[:start]
+        kind = next(kind for kind in rotated if len(self._measured[kind.name]) == round_)
+        try:
+            measured = self._measure(kind, self.number, self.workers, sending=self.sending)
+        except MeasurementError as error:
+            if kind.name != "interpreter" or round_ > 0 or len(self.kinds) == 1:
+                raise
+            # Many extension modules can't be loaded there, which is no reason to stop.
+            self.kinds.remove(kind)
+            del self._measured[kind.name]
+            self.unavailable[kind.name] = str(error)
+        else:
+            self._measured[kind.name].append(measured)
+        return kind.name
+
+    def _measure(
+        self,
+        kind: ExecutorKind,
+        number: int,
+        workers: int,
+        monitor: GilMonitor | None = None,
+        sending: bool = False,
+    ) -> Measurement:
+        before = set(threading.enumerate())
+        try:
+            measured = measure(kind, self.work, number, workers, self.timeout, monitor, sending)
+            self._check_threads(set(threading.enumerate()) - before)
+        except GilMonitorUnavailable:
+            raise
+        except TaskFailedError as failed:
+            raise MeasurementError(kind.name, self.name, failed.error, failed.trace) from (
+                failed.error
+            )
+        except Exception as error:
+            raise MeasurementError(kind.name, self.name, error) from error
+        return measured
+
+    def _check_threads(self, left: set[threading.Thread]) -> None:
+        """A task may start some threads for ever, as for a pool; but not with every call."""
+        if not left:
+            return
+        names = ", ".join(sorted(thread.name for thread in left)[:3])
+        if self.warnings:
+            raise LeftRunningError(
+                f"each call leaves a thread running ({names}), which then runs beside all that "
+                "is measured later: join it before the task returns"
+            )
+        self.warnings.append(
+            f"the task left a thread running ({names}), which may have disturbed what was "
+            "measured after it"
+        )
+
+    def monitor(self) -> None:
+        """Run the task once more in threads, unmeasured, under a GilMonitor.
+
+        Where that can't be had, the comparison says why. Raises MeasurementError.
+        """
+        monitor = GilMonitor()
+        try:
+            self._measure(kinds.resolve("thread"), self.number, self.workers, monitor)
+        except GilMonitorUnavailable as error:
+            self._gil_unavailable = str(error)
+        else:
+            self._gil = monitor.record
+
+    def comparison(self) -> Comparison | None:
+        """What the complete rounds say, or None if there is none yet."""
+        rounds = self.rounds
+        if rounds == 0:
+            return None
+        walls = {
+            name: [m.wall / self.number for m in measured[:rounds]]
+            for name, measured in self._measured.items()
+        }
+        # Each worker makes one call in a wall time, and the serial one makes those of all.
+        call = min(median(times) for times in walls.values())
+        if "serial" in walls:
+            call = median(walls["serial"]) / self.workers
+        results = {name: self._result(name, walls) for name in walls}
+        sending = {
+            name: math.inf if result.unsendable else result.sending or 0.0
+            for name, result in results.items()
+        }
+        decision = verdict.decide(walls, self.workers, call, sending)
+        comparison = Comparison(
+            task=self.name,
+            workers=self.workers,
+            calls=self.number,
+            call=call,
+            rounds=rounds,
+            cpus=kinds.usable_cpus(),
+            python=platform.python_version(),
+            executors=results,
+            thread_process_ratio=decision.threads_to_processes,
+            verdict=decision.verdict,
+            reason="",
+            gil_enabled=getattr(sys, "_is_gil_enabled", lambda: True)(),
+            unavailable=self.unavailable,
+            gil=self._gil,
+            gil_unavailable=None if self._gil else self._gil_unavailable,
+            warnings=tuple(self.warnings),
+        )
+        return dataclasses.replace(comparison, reason=reason(comparison, decision))
+
+    def _result(self, name: str, walls: dict[str, list[float]]) -> ExecutorResult:
+        measured = self._measured[name][: self.rounds]
+        wall = Spread.of(walls[name])
+        sendings = [m.sending for m in measured if m.sending is not None]
+        sending = median(sendings) if sendings else None
+        speedup = efficiency = break_even = None
+        if "serial" in walls:
+            speedup = verdict.ratio(walls["serial"], walls[name]).median
+            efficiency = speedup / min(self.workers, kinds.usable_cpus())
+            if sending is not None and speedup > 1:
+                break_even = sending * max(1.0, 1 / (speedup - 1))
+        return ExecutorResult(
+            wall=wall,
+            startup=Spread.of([m.startup for m in measured]),
+            speedup=speedup,
+            efficiency=efficiency,
+            walls=tuple(walls[name]),
+            throughput=self.workers / wall.median,
+            cpu=median(m.cpu for m in measured) / self.number,
+            sending=sending,
+            unsendable=next((m.unsendable for m in measured if m.unsendable), None),
+            break_even=break_even,
+        )
+
+
+def not_negative(name: str, value: float) -> float:
+    """Check an argument in seconds. Raises ValueError that names it."""
+    if not (value >= 0 and math.isfinite(value)):
+        raise ValueError(f"{name} must be 0 or more seconds, not {value}")
+    return value

@@ -1,0 +1,212 @@
+"""A verdict in words: the figures that it rests on, and what the GIL has to do with them."""
+
+from __future__ import annotations
+
+from gildemo.result import Comparison, ExecutorResult, Ratio, Verdict
+from gildemo.units import rounded_up, seconds
+from gildemo.verdict import MARGIN, Decision, Ground, process_name, ratio
+
+# A measured speed-up and the one that the GIL allows disagree, if they differ by this factor.
+_DISAGREEMENT = 1.25
+
+# A call that takes so much more CPU time when others run beside it competes with them.
+_COMPETITION = 1.2
+
+
+def reason(comparison: Comparison, decision: Decision) -> str:
+    """Some sentences. What is not known is not mentioned."""
+    sentences = (
+        _SENTENCES[decision.ground](comparison, decision),
+        _on_gil(comparison, decision),
+        _on_interpreters(comparison),
+        _on_results(comparison),
+    )
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _process(comparison: Comparison) -> ExecutorResult:
+    name = process_name(comparison.executors)
+    assert name is not None
+    return comparison.executors[name]
+
+
+def _not_measured(comparison: Comparison, decision: Decision) -> str:
+    missing = "Processes" if "thread" in comparison.executors else "Threads"
+    return f"{missing} were not measured."
+
+
+def _interval(found: Ratio, rounds: int) -> str:
+    if rounds == 1:
+        return f"{found.median:.2f} times (in 1 round)"
+    return (
+        f"{found.median:.2f} times ({found.low:.2f} to {found.high:.2f} in {rounds} rounds, "
+        f"{found.confidence:.0%} sure)"
+    )
+
+
+def _threads_took(comparison: Comparison, decision: Decision) -> str:
+    assert decision.threads_to_processes is not None
+    return f"threads took {_interval(decision.threads_to_processes, comparison.rounds)} as long"
+
+
+def _gains(comparison: Comparison, decision: Decision) -> str:
+    if not decision.gains:
+        return ""
+    process = decision.gains[process_name(comparison.executors) or ""]
+    return (
+        f"threads are {decision.gains['thread'].median:.2f} times as fast as one after another, "
+        f"and processes {process.median:.2f} times"
+    )
+
+
+def _unclear(comparison: Comparison, decision: Decision) -> str:
+    gains = _gains(comparison, decision)
+    text = (
+        f"The spread is wider than the difference: {_threads_took(comparison, decision)} as "
+        f"processes{'; ' if gains else ''}{gains}."
+    )
+    if decision.more_rounds is None:
+        return f"{text} No reasonable number of rounds would tell."
+    s = "" if decision.more_rounds == 1 else "s"
+    return f"{text} About {rounded_up(decision.more_rounds)} more round{s} would tell."
+
+
+def _too_short(comparison: Comparison, decision: Decision) -> str:
+    thread, process = comparison["thread"], _process(comparison)
+    costs = [
+        f"{seconds(result.sending)} to a {name}"
+        for name, result in (("thread", thread), ("process", process))
+        if result.sending is not None
+    ]
+    text = (
+        f"One call takes {seconds(comparison.call)}, and to send it costs {' and '.join(costs)}: "
+        "sent one at a time, it pays nowhere."
+    )
+    better, name = {
+        Verdict.THREADS: (thread, "threads"),
+        Verdict.PROCESSES: (process, "processes"),
+    }.get(decision.batched, (None, ""))
+    if better is None or better.break_even is None:
+        return text
+    calls = rounded_up(better.break_even / comparison.call)
+    return f"{text} In batches of about {calls} calls or more, {name} would."
+
+
+def _no_gain(comparison: Comparison, decision: Decision) -> str:
+    text = f"Nothing beats one after another: {_gains(comparison, decision)}."
+    if comparison.cpus == 1:
+        return f"{text} There is only one CPU for them."
+    return f"{text} Not even processes scale: {_what_else(comparison, _process(comparison))}."
+
+
+def _processes_win(comparison: Comparison, decision: Decision) -> str:
+    gains = _gains(comparison, decision)
+    return f"Processes win: {_threads_took(comparison, decision)}{'; ' if gains else ''}{gains}."
+
+
+def _threads_do(comparison: Comparison, decision: Decision) -> str:
+    found = decision.threads_to_processes
+    assert found is not None
+    beats = "do better than" if found.high < 1 / MARGIN else "do as well as"
+    gains = _gains(comparison, decision)
+    process = _process(comparison)
+    sending = "" if process.sending is None else f" ({seconds(process.sending)} a call)"
+    return (
+        f"Threads {beats} processes: they took {_interval(found, comparison.rounds)} as long"
+        f"{'; ' if gains else ''}{gains}. Threads share their memory, and save the start of "
+        f"processes ({seconds(process.startup.median)}) and pickling{sending}."
+    )
+
+
+_SENTENCES = {
+    Ground.NOT_MEASURED: _not_measured,
+    Ground.UNCLEAR: _unclear,
+    Ground.TOO_SHORT: _too_short,
+    Ground.NO_GAIN: _no_gain,
+    Ground.PROCESSES_WIN: _processes_win,
+    Ground.THREADS_DO: _threads_do,
+}
+
+
+def held_share(comparison: Comparison) -> float | None:
+    """The fraction of a call in which it holds the GIL, or None if that was not watched.
+
+    What all threads held, divided by the time that all calls would take one by one.
+    """
+    record = comparison.gil
+    if record is None:
+        return None
+    calls = comparison.workers * comparison.calls
+    return min(1.0, record.held * record.duration / (calls * comparison.call))
+
+
+def _on_gil(comparison: Comparison, decision: Decision) -> str:
+    if not comparison.gil_enabled:
+        return "This Python runs without the GIL."
+    held = held_share(comparison)
+    if held is None or decision.ground is Ground.TOO_SHORT:
+        return ""
+    allowed = min(comparison.workers, 1 / held if held else comparison.workers)
+    text = (
+        f"A call holds the GIL for {held:.0%} of its time, as a monitor saw, with which threads "
+        f"could be {allowed:.2f} times as fast"
+    )
+    if "thread" not in decision.gains:
+        return f"{text}."
+    measured = decision.gains["thread"].median
+    text = f"{text} and are {measured:.2f} times"
+    if decision.ground is Ground.THREADS_DO or decision.ground is Ground.PROCESSES_WIN:
+        if measured * _DISAGREEMENT < allowed:
+            return f"{text}: {_what_else(comparison, comparison['thread'])}."
+        if measured > allowed * _DISAGREEMENT:
+            return f"{text}: so the round that it watched was not like the others."
+    return f"{text}."
+
+
+def _what_else(comparison: Comparison, result: ExecutorResult) -> str:
+    """What keeps calls from running side by side that is not the GIL."""
+    alone = comparison.executors.get("serial")
+    if alone is not None and alone.cpu > 0.5 * comparison.call:
+        growth = result.cpu / alone.cpu
+        if growth > _COMPETITION:
+            return (
+                f"a call takes {growth:.2f} times the CPU time when others run beside it, so they "
+                "compete for memory bandwidth, a cache or the cores of one CPU"
+            )
+        if comparison.workers > comparison.cpus:
+            return f"there are {comparison.cpus} CPUs for {comparison.workers} workers"
+    return (
+        "a call takes no more CPU time than alone, so they wait, for a lock, a disk, or CPUs that "
+        "other programs use"
+    )
+
+
+def _on_interpreters(comparison: Comparison) -> str:
+    if comparison.verdict is not Verdict.PROCESSES or "interpreter" not in comparison.executors:
+        return ""
+    interpreter, process = comparison["interpreter"], _process(comparison)
+    found = ratio(interpreter.walls, process.walls)
+    if found.high > MARGIN:
+        return ""
+    savings = []
+    if interpreter.startup.high < process.startup.low:
+        savings.append(
+            f"start in {seconds(interpreter.startup.median)} instead of "
+            f"{seconds(process.startup.median)}"
+        )
+    if interpreter.sending and process.sending and interpreter.sending < process.sending:
+        savings.append(
+            f"are sent a call in {seconds(interpreter.sending)} instead of "
+            f"{seconds(process.sending)}"
+        )
+    return (
+        f"Subinterpreters do as well as processes ({found.median:.2f} times as long)"
+        f"{', and ' if savings else ''}{' and '.join(savings)}."
+    )
+
+
+def _on_results(comparison: Comparison) -> str:
+    if process_name(comparison.executors) is None:
+        return ""
+    why = _process(comparison).unsendable
+    return f"A process can't send the result back ({why})." if why else ""

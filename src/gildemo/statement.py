@@ -1,0 +1,52 @@
+"""Statement: what `python -m timeit` takes, as a task."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any
+
+_FILE = "<statement>"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Python statements to measure, with a set-up that is not measured, as in `timeit`.
+
+    stmt, setup: source texts. Both run in one function, so their names are local variables,
+    and are sent to the workers as texts. Raises SyntaxError if a text is not Python.
+    """
+
+    stmt: str
+    setup: str = "pass"
+
+    def __post_init__(self) -> None:
+        self._compile()
+
+    def __str__(self) -> str:
+        line, *more = self.stmt.strip().split("\n")
+        return f"{line[:57]}..." if more or len(line) > 60 else line
+
+    def _compile(self) -> CodeType:
+        module = ast.parse("def inner(_calls, _begin):\n _begin()\n for _call in _calls: pass")
+        function = module.body[0]
+        assert isinstance(function, ast.FunctionDef)
+        loop = function.body[1]
+        assert isinstance(loop, ast.For)
+        measured = ast.parse(self.stmt, "<stmt>")
+        # In a traceback, the set-up is the first lines, and the statement follows them.
+        ast.increment_lineno(measured, len(self.setup.splitlines()))
+        function.body[:0] = ast.parse(self.setup, "<setup>").body
+        loop.body[:] = measured.body or [ast.Pass()]
+        return compile(ast.fix_missing_locations(module), _FILE, "exec")
+
+    def run(self, calls: Iterable[object], begin: Callable[[], None]) -> None:
+        """Run the set-up, call `begin`, and then run the statement once for each of `calls`."""
+        lines = [f"{line}\n" for text in (self.setup, self.stmt) for line in text.splitlines()]
+        linecache.cache[_FILE] = (0, None, lines, _FILE)
+        namespace: dict[str, Any] = {"__name__": "__gildemo__"}
+        exec(self._compile(), namespace)
+        namespace["inner"](calls, begin)

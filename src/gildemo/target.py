@@ -1,0 +1,87 @@
+"""What the command line names as the task: a statement, or a function in a module."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import re
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from gildemo.statement import Statement
+
+_FUNCTION = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
+
+
+class TargetError(Exception):
+    """Something on the command line is wrong."""
+
+
+class ImportFailedError(Exception):
+    """A module raised an exception of its own; the text is its traceback."""
+
+
+def resolve(
+    statements: Sequence[str], setups: Sequence[str], expressions: Sequence[str]
+) -> tuple[Callable[..., object] | Statement, list[object], str | None]:
+    """What to measure, its arguments, and what to call it.
+
+    Raises SyntaxError, TargetError, and ImportFailedError if the function's module fails.
+    """
+    text = "\n".join(statements)
+    if not _FUNCTION.fullmatch(text):
+        if expressions:
+            raise TargetError(
+                f"--arg is for a function, as package.module:function, and {text!r} is a statement"
+            )
+        return Statement(text, "\n".join(setups) or "pass"), [], None
+    if setups:
+        raise TargetError(f"-s is for a statement, and {text!r} is a function: use --arg")
+    module, function = _function(text)
+    return function, [_evaluate(expression, module) for expression in expressions], text
+
+
+def _function(target: str) -> tuple[Any, Callable[..., object]]:
+    module_name, _, path = target.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise ImportFailedError(_from_module(error)) from None
+        raise TargetError(
+            f"there is no module {error.name!r} in the current folder or on sys.path"
+        ) from None
+    except Exception as error:
+        raise ImportFailedError(_from_module(error)) from None
+    found: Any = module
+    for name in path.split("."):
+        try:
+            found = getattr(found, name)
+        except AttributeError:
+            close = difflib.get_close_matches(name, dir(found), n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            where = getattr(found, "__name__", repr(found))
+            raise TargetError(f"{where} has no {name!r}{hint}") from None
+    if not callable(found):
+        raise TargetError(f"{target} can't be called: it is of type {type(found).__name__}")
+    return module, found
+
+
+def _from_module(error: Exception) -> str:
+    """The traceback, without this command's frames and those of the import itself."""
+    own = error.__traceback__
+    while own is not None and _is_importing(own.tb_frame.f_code.co_filename):
+        own = own.tb_next
+    return "".join(traceback.format_exception(type(error), error, own))
+
+
+def _is_importing(file: str) -> bool:
+    return file in (__file__, importlib.__file__) or file.startswith("<frozen importlib")
+
+
+def _evaluate(expression: str, module: Any) -> object:
+    try:
+        return eval(expression, dict(vars(module)))
+    except Exception as error:
+        raise TargetError(f"--arg {expression!r} failed: {type(error).__name__}: {error}") from None

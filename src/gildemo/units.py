@@ -1,0 +1,34 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+import math
+
+
+def seconds(value: float) -> str:
+    """A duration with three significant digits and a unit."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= size:
+            return f"{_three_digits(value / size)} {unit}"
+    return f"{_three_digits(value * 1e9)} ns" if value >= 1e-9 else "0 ns"
+
+
+def number(value: float) -> str:
+    """A number with three significant digits, in thousands or millions if it is that large."""
+    for suffix, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= size:
+            return f"{_three_digits(value / size)}{suffix}"
+    return _three_digits(value)
+
+
+def rounded_up(value: float) -> str:
+    """A number that is not smaller, with two digits that are not 0."""
+    size = 1
+    while value / size > 100:
+        size *= 10
+    # What comes from a division may be off by a rounding error.
+    return f"{math.ceil(value / size * (1 - 1e-9)) * size:,}"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f}"

@@ -1,0 +1,224 @@
+"""gildemo compare and gildemo report, run as their users run them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from gildemo import Comparison
+
+TESTS = str(Path(__file__).parent)
+QUICK = ("--rounds", "1", "--min-time", "0", "--executors", "serial,thread,process")
+
+
+def gildemo(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "gildemo", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "80", "PYTHONPATH": TESTS},
+        check=False,
+    )
+
+
+def compared(*arguments: str) -> tuple[Comparison, str]:
+    """The comparison, and what standard error says of it."""
+    result = gildemo("compare", *QUICK, "--json", "-", *arguments)
+    assert result.returncode == 0, result.stderr
+    return Comparison.from_json(result.stdout), result.stderr
+
+
+def test_statement_has_all_executors_and_a_reason(tmp_path: Path) -> None:
+    result = gildemo(
+        "compare", *QUICK, "-s", "import zlib", "-s", "d = bytes(10**6)", "zlib.compress(d)"
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert "\x1b" not in result.stdout
+    for text in ("zlib.compress(d)", "serial", "threads", "processes", "one call takes"):
+        assert text in result.stdout
+
+
+def test_lines_of_a_statement_are_joined() -> None:
+    c, _ = compared("-s", "x = 1", "for i in range(3):", "    x += i", "assert x == 4")
+    assert c.task == "for i in range(3):..."
+
+
+def test_function_has_its_arguments_from_its_module() -> None:
+    c, _ = compared("tasks_for_tests:add", "--arg", "FIVE", "--arg", "2 + 2")
+    assert c.task == "tasks_for_tests:add"
+
+
+def test_modules_of_the_current_folder_can_be_imported(tmp_path: Path) -> None:
+    (tmp_path / "of_this_folder.py").write_text("def f():\n    pass\n", encoding="utf-8")
+    for target in (["of_this_folder:f"], ["-s", "import of_this_folder", "of_this_folder.f()"]):
+        result = gildemo("compare", *QUICK, *target, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("for",), 'File "<stmt>", line 1'),
+        (("-s", "import", "pass"), 'File "<setup>", line 1'),
+        (("no_such_module:f",), "there is no module 'no_such_module'"),
+        (("tasks_for_tests:fial",), "has no 'fial'; did you mean 'fail'?"),
+        (("tasks_for_tests:FIVE",), "can't be called: it is of type int"),
+        (("tasks_for_tests:add", "--arg", "six"), "--arg 'six' failed: NameError"),
+        (("tasks_for_tests:add", "-s", "x = 1"), "-s is for a statement"),
+        (("pass", "--arg", "1"), "--arg is for a function"),
+        (("pass", "--min-time", "-1"), "a number of seconds is needed, not '-1'"),
+        (("pass", "--max-time", "nan"), "a number of seconds is needed, not 'nan'"),
+        (("pass", "--timeout", "0"), "timeout must be more than 0 seconds"),
+        (("pass", "--expect", "fibers"), "invalid choice: 'fibers'"),
+        (("pass", "--executors", "fiber"), "unknown executor 'fiber'"),
+        (("pass", "--json", "/no/such/folder/f"), "no folder /no/such/folder"),
+        ((), "the following arguments are required"),
+    ],
+)
+def test_bad_usage_is_told(arguments: tuple[str, ...], message: str) -> None:
+    result = gildemo("compare", *arguments)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (("tasks_for_tests:fail",), "Mishap: on purpose"),
+        (("tasks_for_tests:exit_with", "--arg", "7"), "the task called sys.exit(7)"),
+        (("tasks_for_tests:kill_itself",), "a worker ended before its task did"),
+        (("tasks_for_tests:fork_and_return",), "its child came back from the task"),
+        (("tasks_for_tests:leave_a_thread",), "each call leaves a thread running"),
+        (("-s", "import no_such_module", "pass"), "No module named 'no_such_module'"),
+        (("1 / 0",), "ZeroDivisionError: division by zero"),
+    ],
+)
+def test_task_that_fails_is_told_and_leaves_nothing(target: tuple[str, ...], message: str) -> None:
+    before = {process.pid for process in psutil.process_iter()}
+    result = gildemo("compare", "--rounds", "2", *target)
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert "worker.py" not in result.stderr
+    started = (p for p in psutil.process_iter() if p.pid not in before)
+    assert not [p for p in started if "gildemo" in " ".join(_command(p))]
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
+
+
+def test_module_that_fails_shows_its_own_traceback(tmp_path: Path) -> None:
+    (tmp_path / "of_this_folder.py").write_text("import no_such_module\n", encoding="utf-8")
+    result = gildemo("compare", "of_this_folder:f", cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr.count("File ") == 1
+    assert "No module named 'no_such_module'" in result.stderr
+
+
+def test_rounds_before_a_failure_are_reported(tmp_path: Path) -> None:
+    path, calls = tmp_path / "calls", 3 * 2 * 9 + 2
+    result = gildemo(
+        *("compare", *QUICK, "--rounds", "20", "--workers", "2"),
+        *("tasks_for_tests:fail_from_call", "--arg", repr(str(path)), "--arg", str(calls)),
+    )
+    assert result.returncode == 1
+    assert "; 9 rounds" in " ".join(result.stdout.split())
+    assert "Mishap: call" in result.stderr
+
+
+@pytest.mark.parametrize("executors", ["process", "serial", "thread"])
+def test_timeout_ends_the_command(executors: str) -> None:
+    result = gildemo(
+        *("compare", *QUICK, "--executors", executors, "--timeout", "1"), "tasks_for_tests:hang"
+    )
+    assert result.returncode == 1
+    assert "it did not end within 1 s" in result.stderr
+    in_thread = "a task still runs in a thread, which can't be ended" in result.stderr
+    assert in_thread == (executors != "process")
+
+
+def test_what_a_task_prints_is_not_among_the_results() -> None:
+    c, stderr = compared("tasks_for_tests:greet")
+    assert c.rounds == 1
+    assert "the task prints" in stderr
+    assert "'a greeting'" in stderr
+
+
+def test_folder_changes_do_not_move_the_files(tmp_path: Path) -> None:
+    result = gildemo(
+        "compare", *QUICK, "--json", "result.json", "tasks_for_tests:change_folder", cwd=tmp_path
+    )
+    assert result.returncode == 0, result.stderr
+    assert Comparison.from_json((tmp_path / "result.json").read_text(encoding="utf-8")).rounds == 1
+
+
+def test_large_results_are_measured() -> None:
+    c, _ = compared("tasks_for_tests:large_result")
+    sending = c["process"].sending
+    assert sending is not None
+    assert sending > 10 * c.call or sending > 0.05
+
+
+def test_expectation_is_held_against_the_verdict() -> None:
+    expected = ("compare", "--rounds", "6", "--executors", "serial,thread,process", "pass")
+    right = gildemo(*expected, "--expect", "neither")
+    assert (right.returncode, right.stderr) == (0, "")
+    wrong = gildemo(*expected, "--expect", "processes")
+    assert wrong.returncode == 3
+    assert "expected processes, and found neither" in wrong.stderr
+    assert "neither" in wrong.stdout
+
+
+def test_trace_and_plot_are_written(tmp_path: Path) -> None:
+    files = [tmp_path / "t.json", tmp_path / "p.png"]
+    result = gildemo(
+        "compare", *QUICK, "--trace", str(files[0]), "--plot", str(files[1]), "sum(range(10**5))"
+    )
+    assert result.returncode == 0, result.stderr
+    assert json.loads(files[0].read_text(encoding="utf-8"))["traceEvents"]
+    assert files[1].read_bytes().startswith(b"\x89PNG")
+
+
+def test_report_shows_runs_side_by_side(tmp_path: Path) -> None:
+    for name in ("before", "after"):
+        (tmp_path / f"{name}.json").write_text(
+            gildemo("compare", *QUICK, "--json", "-", "sum(range(10**5))").stdout, encoding="utf-8"
+        )
+    result = gildemo("report", "before.json", "after.json", cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    heading = next(line for line in result.stdout.splitlines() if "before" in line)
+    assert heading.index("before") < heading.index("after")
+    row = next(line for line in result.stdout.splitlines() if "threads" in line)
+    assert re.search(r"[mµ]s\s+[\d.]+ [mµ]s \([\d.]+\)", row)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [(None, "can't read"), ("{", "Expecting"), ("[]", "not a comparison of schema 1")],
+)
+def test_report_of_something_else_is_refused(
+    tmp_path: Path, text: str | None, message: str
+) -> None:
+    path = tmp_path / "file.json"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    result = gildemo("report", str(path))
+    assert result.returncode == 2
+    assert str(path) in result.stderr
+    assert message in result.stderr
