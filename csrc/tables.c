@@ -8,6 +8,8 @@
 /* The first resolution of a table that was full, in ns. */
 #define FIRST_RESOLUTION 1000000
 
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+
 int
 tables_init(WatchTables *tables, int64_t now)
 {
@@ -76,33 +78,37 @@ tables_add_thread(WatchTables *tables, uint64_t id, int64_t cpu_begin)
     return tables->sums.n_threads++;
 }
 
+/* Leaves out the segments that are shorter than the resolution: each becomes
+   part of the one before it. */
 static void
-make_coarser(WatchSums *sums)
+drop_short_segments(WatchTables *tables)
 {
-    sums->resolution =
-        sums->resolution == 0 ? FIRST_RESOLUTION : sums->resolution * 2;
+    WatchSums *sums = &tables->sums;
+    int32_t kept = 1;
+    for (int32_t i = 1; i < sums->n_segments; i++) {
+        const Segment segment = tables->segments[i];
+        const int64_t end = i + 1 < sums->n_segments
+                                ? tables->segments[i + 1].begin
+                                : sums->now;
+        if (end - segment.begin >= sums->resolution
+            && segment.thread != tables->segments[kept - 1].thread) {
+            tables->segments[kept++] = segment;
+        }
+    }
+    sums->n_segments = kept;
 }
 
-/* Makes room by leaving out what is short: each such segment becomes part of
-   the one before it. */
+/* Makes room for as many again, at the resolution that there is, if that will
+   do: what came in since the last time was not yet sifted. */
 static void
 coarsen_segments(WatchTables *tables)
 {
     WatchSums *sums = &tables->sums;
+    sums->resolution = MAX(sums->resolution, FIRST_RESOLUTION);
+    drop_short_segments(tables);
     while (sums->n_segments > MAX_SEGMENTS / 2) {
-        make_coarser(sums);
-        int32_t kept = 1;
-        for (int32_t i = 1; i < sums->n_segments; i++) {
-            const Segment segment = tables->segments[i];
-            const int64_t end = i + 1 < sums->n_segments
-                                    ? tables->segments[i + 1].begin
-                                    : sums->now;
-            if (end - segment.begin >= sums->resolution
-                && segment.thread != tables->segments[kept - 1].thread) {
-                tables->segments[kept++] = segment;
-            }
-        }
-        sums->n_segments = kept;
+        sums->resolution *= 2;
+        drop_short_segments(tables);
     }
 }
 
@@ -120,38 +126,47 @@ tables_add_segment(WatchTables *tables, int64_t begin, int32_t thread)
     tables->segments[sums->n_segments++] = (Segment){begin, thread};
 }
 
-/* Makes room by leaving out what is short: a wait, or the time between two,
-   goes together with the two changes that bound it. */
+/* Leaves out the waits, and the times between two of a thread, that are
+   shorter than the resolution, each together with the two changes that bound
+   it. */
+static void
+drop_short_waits(WatchTables *tables)
+{
+    WatchSums *sums = &tables->sums;
+    for (int32_t i = 0; i < sums->n_threads; i++) {
+        tables->threads[i].last_change = -1;
+    }
+    for (int32_t i = 0; i < sums->n_changes; i++) {
+        WaitChange *change = &tables->changes[i];
+        int32_t *last = &tables->threads[change->thread].last_change;
+        if (*last >= 0
+            && change->time - tables->changes[*last].time < sums->resolution) {
+            change->thread = NOBODY;
+            tables->changes[*last].thread = NOBODY;
+            *last = -1;
+        }
+        else {
+            *last = i;
+        }
+    }
+    int32_t kept = 0;
+    for (int32_t i = 0; i < sums->n_changes; i++) {
+        if (tables->changes[i].thread != NOBODY) {
+            tables->changes[kept++] = tables->changes[i];
+        }
+    }
+    sums->n_changes = kept;
+}
+
 static void
 coarsen_changes(WatchTables *tables)
 {
     WatchSums *sums = &tables->sums;
+    sums->resolution = MAX(sums->resolution, FIRST_RESOLUTION);
+    drop_short_waits(tables);
     while (sums->n_changes > MAX_CHANGES / 2) {
-        make_coarser(sums);
-        for (int32_t i = 0; i < sums->n_threads; i++) {
-            tables->threads[i].last_change = -1;
-        }
-        for (int32_t i = 0; i < sums->n_changes; i++) {
-            WaitChange *change = &tables->changes[i];
-            int32_t *last = &tables->threads[change->thread].last_change;
-            if (*last >= 0
-                && change->time - tables->changes[*last].time
-                       < sums->resolution) {
-                change->thread = NOBODY;
-                tables->changes[*last].thread = NOBODY;
-                *last = -1;
-            }
-            else {
-                *last = i;
-            }
-        }
-        int32_t kept = 0;
-        for (int32_t i = 0; i < sums->n_changes; i++) {
-            if (tables->changes[i].thread != NOBODY) {
-                tables->changes[kept++] = tables->changes[i];
-            }
-        }
-        sums->n_changes = kept;
+        sums->resolution *= 2;
+        drop_short_waits(tables);
     }
 }
 
