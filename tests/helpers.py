@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import importlib
 import os
 import signal
 import subprocess
@@ -13,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
-from typing import Self
+from typing import Any, ParamSpec, Self
 
 
 def gil_enabled() -> bool:
@@ -166,3 +168,50 @@ def interrupt(call: str) -> str:
             return line + process.stdout.read()
         finally:
             process.kill()
+
+
+P = ParamSpec("P")
+
+
+def retried(test: Callable[P, None]) -> Callable[P, None]:
+    """Other processes may keep the sampler waiting, and what it sees then is not the truth."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        for _ in range(4):
+            with contextlib.suppress(AssertionError):
+                return test(*args, **kwargs)
+        return test(*args, **kwargs)
+
+    return run
+
+
+Run = Callable[[str], None]
+
+
+@contextlib.contextmanager
+def subinterpreter() -> Iterator[Run]:
+    """Starts an interpreter with a GIL of its own; gives a function that runs a program there."""
+    if sys.version_info >= (3, 14):
+        interpreters: Any = importlib.import_module("concurrent.interpreters")
+        interpreter = interpreters.create()
+        with contextlib.ExitStack() as stack:
+            stack.callback(interpreter.close)
+            yield interpreter.exec
+        return
+    if sys.version_info >= (3, 13):
+        interpreters = importlib.import_module("_interpreters")
+        identity = interpreters.create("isolated")
+    else:
+        interpreters = importlib.import_module("_xxsubinterpreters")
+        identity = interpreters.create(isolated=True)
+
+    def run(program: str) -> None:
+        # 3.12 raises what the program has raised, 3.13 returns a description of it.
+        failure = interpreters.run_string(identity, program)
+        assert failure is None, failure.formatted
+
+    try:
+        yield run
+    finally:
+        interpreters.destroy(identity)

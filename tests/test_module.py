@@ -13,16 +13,16 @@ import pydoc
 import sys
 import sysconfig
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import pytest
 
 import gildemo
 from gildemo import _core
-from helpers import lets_others_run, run_python
+from helpers import lets_others_run, run_python, subinterpreter
 
 SIGNATURES = {
     "spin": "(iterations=100000000, *, release_gil=True)",
@@ -111,37 +111,6 @@ def test_import_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_reload_keeps_the_module() -> None:
     assert importlib.reload(_core) is _core
     assert _core.spin(1) == gildemo.spin(1)
-
-
-Run = Callable[[str], None]
-
-
-@contextmanager
-def subinterpreter() -> Iterator[Run]:
-    """Starts an interpreter with a GIL of its own; gives a function that runs a program there."""
-    if sys.version_info >= (3, 14):
-        interpreters: Any = importlib.import_module("concurrent.interpreters")
-        interpreter = interpreters.create()
-        with ExitStack() as stack:
-            stack.callback(interpreter.close)
-            yield interpreter.exec
-        return
-    if sys.version_info >= (3, 13):
-        interpreters = importlib.import_module("_interpreters")
-        identity = interpreters.create("isolated")
-    else:
-        interpreters = importlib.import_module("_xxsubinterpreters")
-        identity = interpreters.create(isolated=True)
-
-    def run(program: str) -> None:
-        # 3.12 raises what the program has raised, 3.13 returns a description of it.
-        failure = interpreters.run_string(identity, program)
-        assert failure is None, failure.formatted
-
-    try:
-        yield run
-    finally:
-        interpreters.destroy(identity)
 
 
 own_gil = pytest.mark.skipif(

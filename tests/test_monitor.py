@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import _thread
-import contextlib
-import functools
 import itertools
 import json
 import math
@@ -13,35 +11,18 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from typing import ParamSpec
 
 import pytest
 
 from gildemo import GilMonitor, GilRecord, duty_cycle, spin
 from gildemo.monitor import ThreadRecord
-from helpers import gil_enabled
+from helpers import gil_enabled, retried
 
 pytestmark = [
     pytest.mark.timeout(60),
     pytest.mark.skipif(not gil_enabled(), reason="GilMonitor needs a GIL"),
 ]
 sees_waiting = pytest.mark.skipif(sys.platform != "linux", reason="who waits is seen on Linux only")
-
-
-P = ParamSpec("P")
-
-
-def retried(test: Callable[P, None]) -> Callable[P, None]:
-    """Other processes may keep the sampler waiting, and what it sees then is not the truth."""
-
-    @functools.wraps(test)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        for _ in range(4):
-            with contextlib.suppress(AssertionError):
-                return test(*args, **kwargs)
-        return test(*args, **kwargs)
-
-    return run
 
 
 def watch(**targets: Callable[[], object]) -> GilRecord:

@@ -14,11 +14,9 @@ from typing import Any
 
 import psutil
 import pytest
-from test_module import subinterpreter
-from test_monitor import retried
 
 from gildemo import GilMonitor, GilMonitorUnavailable, duty_cycle
-from helpers import gil_enabled, on_signal, run_python
+from helpers import gil_enabled, on_signal, retried, run_python, subinterpreter
 
 pytestmark = pytest.mark.timeout(100)
 needs_a_gil = pytest.mark.skipif(not gil_enabled(), reason="GilMonitor needs a GIL")

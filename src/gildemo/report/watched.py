@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from rich.table import Table
 
-from gildemo.monitor import GilRecord
+from gildemo.monitor import GilRecord, ThreadRecord
 from gildemo.report.table import plain_table
 from gildemo.units import seconds
 
@@ -28,24 +30,29 @@ def threads(record: GilRecord) -> Table:
     for heading in ("held", "waiting", "longest hold", "CPU time"):
         table.add_column(heading, justify="right", no_wrap=True)
     for thread in ranked[:_MOST_ROWS]:
-        table.add_row(
-            thread.name,
-            f"{thread.held:.1%}",
-            "unknown" if thread.waiting is None else f"{thread.waiting:.1%}",
-            seconds(thread.longest_hold),
-            "unknown" if thread.cpu is None else seconds(thread.cpu),
-        )
+        table.add_row(*_row(thread.name, [thread]))
     rest = ranked[_MOST_ROWS:]
     if rest:
-        waiting = sum(thread.waiting or 0.0 for thread in rest)
-        held = sum(thread.held for thread in rest)
-        cpu = sum(thread.cpu or 0.0 for thread in rest)
-        longest = max(thread.longest_hold for thread in rest)
-        table.add_row(
-            f"{len(rest)} more threads",
-            f"{held:.1%}",
-            f"{waiting:.1%}",
-            seconds(longest),
-            seconds(cpu),
-        )
+        table.add_row(*_row(f"{len(rest)} more threads", rest))
     return table
+
+
+def _row(name: str, threads: Sequence[ThreadRecord]) -> tuple[str, ...]:
+    """The sums of some threads, or of one; a sum in which something is unknown is unknown."""
+    waiting, cpu = _sum(t.waiting for t in threads), _sum(t.cpu for t in threads)
+    return (
+        name,
+        f"{sum(t.held for t in threads):.1%}",
+        "unknown" if waiting is None else f"{waiting:.1%}",
+        seconds(max(t.longest_hold for t in threads)),
+        "unknown" if cpu is None else seconds(cpu),
+    )
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    total = 0.0
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return total
