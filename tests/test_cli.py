@@ -12,10 +12,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
 from gildemo import Comparison, __version__
+from helpers import left_of_session
 
 QUICK = ("--rounds", "1", "--executors", "serial,thread,process")
 
@@ -141,22 +141,6 @@ class OnTerminal:
                 return status, output, self.shown
             self.shown += data.decode()
 
-    def left(self) -> list[str]:
-        """The processes of its session that go on running.
-
-        One that is just ending, or that ended and waits for init to notice, is not meant.
-        """
-        processes = [process for process in psutil.process_iter() if self._is_of_it(process)]
-        _, alive = psutil.wait_procs(processes, timeout=10)
-        return [str(process) for process in alive if self._is_of_it(process)]
-
-    def _is_of_it(self, process: psutil.Process) -> bool:
-        try:
-            ended = process.status() == psutil.STATUS_ZOMBIE
-            return not ended and os.getsid(process.pid) == self.process.pid
-        except (ProcessLookupError, psutil.NoSuchProcess):
-            return False
-
 
 def to_the_group(pid: int) -> None:
     """As a terminal does it."""
@@ -189,7 +173,7 @@ def test_ctrl_c_prints_what_is_measured_and_leaves_nothing(
         table = output.partition("The GIL in threads")[0]
         rows = re.findall(r"^(fibo|spin|wait|subprocess)", table, re.MULTILINE)
         assert len(rows) == complete
-        assert command.left() == []
+        assert left_of_session(command.process.pid) == []
 
 
 def test_sigterm_ends_it_as_well() -> None:
@@ -199,7 +183,7 @@ def test_sigterm_ends_it_as_well() -> None:
         status, _, shown = command.finish()
         assert status == 128 + signal.SIGTERM
         assert "Traceback" not in shown
-        assert command.left() == []
+        assert left_of_session(command.process.pid) == []
 
 
 def test_progress_is_shown_only_where_it_is_wanted() -> None:

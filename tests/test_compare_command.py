@@ -9,23 +9,24 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 from gildemo import Comparison
+from helpers import left_of_session
 
-TESTS = str(Path(__file__).parent)
+GILDEMO = (sys.executable, "-m", "gildemo")
+ENVIRONMENT = {**os.environ, "COLUMNS": "80", "PYTHONPATH": str(Path(__file__).parent)}
 QUICK = ("--rounds", "1", "--min-time", "0", "--executors", "serial,thread,process")
 
 
 def gildemo(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "gildemo", *arguments],
+        [*GILDEMO, *arguments],
         capture_output=True,
         text=True,
         timeout=100,
         cwd=cwd,
-        env={**os.environ, "COLUMNS": "80", "PYTHONPATH": TESTS},
+        env=ENVIRONMENT,
         check=False,
     )
 
@@ -106,20 +107,19 @@ def test_bad_usage_is_told(arguments: tuple[str, ...], message: str) -> None:
     ],
 )
 def test_task_that_fails_is_told_and_leaves_nothing(target: tuple[str, ...], message: str) -> None:
-    before = {process.pid for process in psutil.process_iter()}
-    result = gildemo("compare", "--rounds", "2", *target)
-    assert result.returncode == 1
-    assert message in result.stderr
-    assert "worker.py" not in result.stderr
-    started = (p for p in psutil.process_iter() if p.pid not in before)
-    assert not [p for p in started if "gildemo" in " ".join(_command(p))]
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.NoSuchProcess:
-        return []
+    process = subprocess.Popen(
+        [*GILDEMO, "compare", "--rounds", "2", *target],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+        start_new_session=True,
+    )
+    _, stderr = process.communicate(timeout=100)
+    assert process.returncode == 1
+    assert message in stderr
+    assert "worker.py" not in stderr
+    assert left_of_session(process.pid) == []
 
 
 def test_module_that_fails_shows_its_own_traceback(tmp_path: Path) -> None:
