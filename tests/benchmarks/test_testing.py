@@ -5,18 +5,17 @@ Nothing is asserted: it prints, for calls whose truth is known, the share of wro
 
 from __future__ import annotations
 
-import contextlib
 import os
-import subprocess
 import sys
 import threading
 import time
 import timeit
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
 
+from benchmarks.burners import burners
 from benchmarks.paired import Benchmark
 from gildemo import duty_cycle
 from gildemo.testing import assert_releases_gil
@@ -154,21 +153,6 @@ METHODS: dict[str, Callable[[Call], bool | None]] = {
     "event": event,
     "speed-up": speedup,
 }
-
-
-@contextlib.contextmanager
-def burners(number: int) -> Iterator[None]:
-    """As many processes that want a CPU all the time."""
-    command = [sys.executable, "-c", "while True: pass"]
-    processes = [subprocess.Popen(command) for _ in range(number)]
-    try:
-        time.sleep(0.5)
-        yield
-        assert {process.poll() for process in processes} <= {None}, "not all burned to the end"
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
 
 
 def row(case: Case) -> str:
