@@ -25,7 +25,8 @@ LONG = "sum(x * $y$ for x, y in zip(range(10**6), range(10**6)))\nif_this_is_not
 
 @pytest.fixture(scope="module")
 def comparison() -> Comparison:
-    return gildemo.compare(tasks.fibo, 22, executors=("serial", "thread", "process"), rounds=2)
+    names = ("serial", "thread", "process")
+    return gildemo.compare(tasks.fibo, 22, executors=names, rounds=2, min_time=0)
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +110,14 @@ def test_without_a_record_there_are_only_bars(comparison: Comparison) -> None:
     texts = {text.get_text() for text in visible_texts(drawn)}
     assert {"serial", "thread", "process"} <= texts
     assert not any("GIL" in text for text in texts)
+
+
+def test_bars_of_short_calls_are_not_on_the_axis_of_the_whole_run(comparison: Comparison) -> None:
+    longest = max(result.wall.high for result in comparison.executors.values())
+    many = dataclasses.replace(comparison, calls=1000)
+    drawn = figure([many])
+    check_texts(drawn)
+    assert longest < drawn.axes[1].get_xlim()[1] < 1.2 * longest
 
 
 def test_workers_have_lanes_in_order_and_idle_threads_have_none(comparison: Comparison) -> None:

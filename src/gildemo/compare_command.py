@@ -64,7 +64,8 @@ def _measure(experiment: Experiment, arguments: argparse.Namespace) -> int:
         # From here on it only prints, which a second Ctrl-C should not spoil.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         _report(experiment, arguments)
-        sys.stderr.write("gildemo: interrupted\n")
+        so_far = "this is what was measured" if experiment.rounds else "no round was complete"
+        sys.stderr.write(f"gildemo: interrupted; {so_far} so far\n")
         raise interruption from None
     except MeasurementError as error:
         _report(experiment, arguments)

@@ -128,9 +128,12 @@ def _figure(comparisons: Sequence[Comparison], width: float) -> Figure:
 
     recorded = [(c.task, c.gil) for c in comparisons if c.gil and c.gil.timeline]
     records = [record for _, record in recorded]
-    walls = (r.wall.high * 1.12 for c in comparisons for r in c.executors.values())
-    end = max([*walls, *map(_length, records)])
-    common = all(_length(record) * _TOO_LONG >= end for record in records)
+    end = max(r.wall.high * 1.12 for c in comparisons for r in c.executors.values())
+    # What the bars show is one call on each worker, and what the lanes show may be many.
+    common = all(c.calls == 1 for c in comparisons)
+    if common:
+        end = max([end, *map(_length, records)])
+        common = all(_length(record) * _TOO_LONG >= end for record in records)
 
     lanes = [max(1, len(_shown(record))) * _LANE for record in records]
     bars = sum(_height(c) + _GAP for c in comparisons)
