@@ -42,18 +42,24 @@ def test_ratio_is_taken_round_by_round() -> None:
     assert (r.median, r.low, r.high) == (2.0, 2.0, 2.0)
 
 
+def test_interval_of_many_rounds() -> None:
+    r = ratio(range(1, 5001), [1.0] * 5000)
+    assert 2400 < r.low < r.median < r.high < 2600
+    assert 0.99 <= r.confidence < 0.991
+
+
 @pytest.mark.parametrize(
     ("n", "low", "high", "confidence"),
-    [(1, 1, 1, 0.0), (5, 1, 5, 0.9375), (6, 1, 6, 0.96875), (9, 2, 8, 0.9609375)],
+    [(1, 1, 1, 0.0), (5, 1, 5, 0.9375), (8, 1, 8, 0.9921875), (12, 2, 11, 1 - 26 / 4096)],
 )
 def test_interval_is_the_sign_tests(n: int, low: int, high: int, confidence: float) -> None:
     r = ratio(range(1, n + 1), [1.0] * n)
     assert (r.low, r.high, r.confidence) == (low, high, confidence)
 
 
-NO_GAIN = walls(serial=[2] * 6, thread=[2] * 6, process=[2] * 6)
-THREADS = walls(serial=[2] * 6, thread=[1] * 6, process=[1] * 6)
-PROCESSES = walls(serial=[2] * 6, thread=[2] * 6, process=[1] * 6)
+NO_GAIN = walls(serial=[2] * 8, thread=[2] * 8, process=[2] * 8)
+THREADS = walls(serial=[2] * 8, thread=[1] * 8, process=[1] * 8)
+PROCESSES = walls(serial=[2] * 8, thread=[2] * 8, process=[1] * 8)
 
 
 @pytest.mark.parametrize(
@@ -62,11 +68,12 @@ PROCESSES = walls(serial=[2] * 6, thread=[2] * 6, process=[1] * 6)
         # With two workers, a wall time is two calls of one second, one after another or at once.
         (PROCESSES, 1, {"thread": 0.01, "process": 0.01}, Verdict.PROCESSES, Ground.PROCESSES_WIN),
         (PROCESSES, 1, {"thread": 0.01, "process": 1}, Verdict.NEITHER, Ground.TOO_SHORT),
-        (PROCESSES, 1, {"process": math.inf}, Verdict.NEITHER, Ground.TOO_SHORT),
+        (PROCESSES, 1, {"process": math.inf}, Verdict.NEITHER, Ground.UNSENDABLE),
+        (NO_GAIN, 1, {"thread": 2, "process": 3}, Verdict.NEITHER, Ground.TOO_SHORT),
         (THREADS, 1, {"thread": 0.01, "process": 0.5}, Verdict.THREADS, Ground.THREADS_DO),
         (THREADS, 1, {"thread": 0.01, "process": math.inf}, Verdict.THREADS, Ground.THREADS_DO),
         (THREADS, 1, {"thread": 1, "process": 2}, Verdict.NEITHER, Ground.TOO_SHORT),
-        (NO_GAIN, 1, {"thread": 1, "process": 2}, Verdict.NEITHER, Ground.NO_GAIN),
+        (NO_GAIN, 1, {"thread": 0.1, "process": 2}, Verdict.NEITHER, Ground.NO_GAIN),
     ],
 )
 def test_verdict_is_on_calls_that_are_sent_one_at_a_time(
@@ -82,7 +89,7 @@ def test_verdict_is_on_calls_that_are_sent_one_at_a_time(
 
 def test_a_call_shorter_than_its_sending_pays_for_no_number_of_workers() -> None:
     for workers in (2, 8, 1000):
-        times = walls(serial=[workers] * 6, thread=[1.0] * 6, process=[1.0] * 6)
+        times = walls(serial=[workers] * 8, thread=[1.0] * 8, process=[1.0] * 8)
         just, not_quite = ({"thread": s, "process": s} for s in (0.5, 1.01))
         assert decide(times, workers, 1.0, not_quite).verdict is Verdict.NEITHER
         if workers > 2:
@@ -110,13 +117,14 @@ def comparison(
     """The reason for two workers with these wall times, and what else was measured."""
     call = fields.pop("call", 1.0)
     sending = {name: r["sending"] for name, r in results.items() if "sending" in r}
+    sending |= {name: math.inf for name, r in results.items() if "unsendable" in r}
     decision = decide(times, 2, call, sending)
     executors = {
         name: ExecutorResult(
             **{
                 "wall": Spread.of(w),
                 "startup": Spread.of([results.get(name, {}).pop("startup", 0.1)]),
-                "speedup": None,
+                "speedup": times["serial"][0] / w[0],
                 "efficiency": None,
                 "walls": tuple(w),
                 "throughput": 2 / w[0],
@@ -128,15 +136,14 @@ def comparison(
     }
     found = Comparison(
         task="task",
-        workers=2,
         calls=1,
         rounds=len(times["serial"]),
         call=call,
         executors=executors,
-        thread_process_ratio=decision.threads_to_processes,
+        thread_process_ratio=None,
         verdict=decision.verdict,
         reason="",
-        **{"cpus": 2, "python": "3.13.0", **fields},
+        **{"cpus": 2, "python": "3.13.0", "workers": 2, **fields},
     )
     return reason(found, decision)
 
@@ -147,9 +154,9 @@ def record(held: float, duration: float) -> GilRecord:
 
 def test_reason_of_threads_says_what_they_save() -> None:
     text = comparison(THREADS, {"process": {"sending": 0.002, "startup": 0.05}})
-    assert "do as well as processes: they took 1.00 times (1.00 to 1.00 in 6 rounds" in text
+    assert "do as well as processes: threads took 1.00 times (1.00 to 1.00 in 8 rounds" in text
     assert "start of processes (50.0 ms) and pickling (2.00 ms a call)" in text
-    better = walls(serial=[2] * 6, thread=[1] * 6, process=[2] * 6)
+    better = walls(serial=[2] * 8, thread=[1] * 8, process=[2] * 8)
     assert "do better than processes" in comparison(better, {})
 
 
@@ -202,17 +209,42 @@ def test_reason_of_processes_says_what_interpreters_save() -> None:
         "process": {"sending": 3e-4, "startup": 0.09},
         "interpreter": {"sending": 2e-4, "startup": 0.03},
     }
-    text = comparison({**PROCESSES, "interpreter": [1.0] * 6}, costs)
+    text = comparison({**PROCESSES, "interpreter": [1.0] * 8}, costs)
     assert "Subinterpreters do as well as processes (1.00 times as long)" in text
     assert "start in 30.0 ms instead of 90.0 ms" in text
     assert "in 200 µs instead of 300 µs" in text
-    slower = comparison({**PROCESSES, "interpreter": [1.5] * 6}, {})
+    slower = comparison({**PROCESSES, "interpreter": [1.5] * 8}, {})
     assert "Subinterpreters" not in slower
 
 
 def test_reason_tells_of_a_result_that_can_not_be_sent() -> None:
     text = comparison(THREADS, {"process": {"unsendable": "TypeError: no"}})
     assert "can't send the result back (TypeError: no)" in text
+
+
+def test_reason_quotes_the_ratio_that_it_judges_by() -> None:
+    times = walls(serial=[2] * 8, thread=[1.2] * 8, process=[1.0] * 8)
+    cheap = {"thread": {"sending": 1e-6}, "process": {"sending": 1e-6}}
+    assert "Processes win: threads took 1.20 times" in comparison(times, cheap)
+    dear = {"thread": {"sending": 1e-6}, "process": {"sending": 0.5}}
+    text = comparison(times, dear)
+    assert "do better than processes" in text
+    assert "with what it costs to send each call, threads took 0.80 times" in text
+
+
+def test_reason_of_processes_that_can_not_be_used() -> None:
+    text = comparison(PROCESSES, {"process": {"unsendable": "TypeError: no"}})
+    assert text.startswith("Threads gain nothing (1.00 times as fast")
+    assert "can't send the result back (TypeError: no)" in text
+
+
+def test_reason_of_one_worker() -> None:
+    assert "only one worker" in comparison(NO_GAIN, {}, workers=1)
+
+
+def test_reason_of_neither_tells_of_interpreters_that_gain() -> None:
+    text = comparison({**NO_GAIN, "interpreter": [1.0] * 8}, {})
+    assert "Subinterpreters are 2.00 times as fast as one after another." in text
 
 
 def test_unclear_reason_says_how_many_more_rounds_would_tell() -> None:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, NoReturn
 
+from gildemo import signals
+
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
@@ -45,8 +47,7 @@ class _TerminatedError(KeyboardInterrupt):
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command with `argv` (default: sys.argv[1:]), and exit with its status."""
     try:
-        for signum in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(signum, _on_termination)
+        signals.on_termination(_on_termination, signal.SIGTERM, signal.SIGHUP)
         arguments = _parse(sys.argv[1:] if argv is None else list(argv))
         status = _command(arguments.run)(arguments)
         sys.stdout.flush()
@@ -59,7 +60,9 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         status = EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader has gone. Python would flush stdout once more when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        from gildemo.report import output
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output.results().fileno())
         status = EXIT_FAILED
     _exit(status)
 

@@ -149,7 +149,7 @@ def progress_bar(wanted: bool) -> Iterator[Progress | None]:
     # No thread refreshes it: that would compete for the GIL which is being measured, and a
     # process that forks should have no other threads.
     bar = ProgressBar(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TimeRemainingColumn(),
         console=Console(stderr=True),

@@ -11,12 +11,13 @@ import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from gildemo import commands, comparison, executors, program, target
 from gildemo.comparison import Progress
 from gildemo.experiment import Experiment, MeasurementError
+from gildemo.measurement import UnpicklableTaskError
 from gildemo.report import compared, output, timeline
 from gildemo.result import Comparison
 
@@ -32,6 +33,7 @@ def compare(arguments: argparse.Namespace) -> int:
     problem = commands.unwritable(arguments)
     if problem:
         return commands.usage_error(problem)
+    output.set_apart()
     program.set_first_path(os.getcwd())  # noqa: PTH109 (sys.path wants a str)
     try:
         task, args, name = target.resolve(arguments.statement, arguments.setup, arguments.arg)
@@ -58,7 +60,7 @@ def compare(arguments: argparse.Namespace) -> int:
 def _measure(experiment: Experiment, arguments: argparse.Namespace) -> int:
     """Measure and report; report what there is also when it ends early."""
     try:
-        with _discarding_output(), commands.progress_bar(not arguments.no_progress) as bar:
+        with _kept_streams(), commands.progress_bar(not arguments.no_progress) as bar:
             _run(experiment, arguments, bar)
     except KeyboardInterrupt as interruption:
         # From here on it only prints, which a second Ctrl-C should not spoil.
@@ -69,7 +71,7 @@ def _measure(experiment: Experiment, arguments: argparse.Namespace) -> int:
         raise interruption from None
     except MeasurementError as error:
         _report(experiment, arguments)
-        sys.stderr.write(f"{error.trace}gildemo: {error}\n")
+        sys.stderr.write(f"{_shortened(error.trace)}gildemo: {error}\n")
         return commands.EXIT_FAILED
     failed = _report(experiment, arguments)
     found = experiment.comparison()
@@ -81,49 +83,59 @@ def _measure(experiment: Experiment, arguments: argparse.Namespace) -> int:
 
 
 def _run(experiment: Experiment, arguments: argparse.Namespace, bar: Progress | None) -> None:
-    with _last_resort(arguments.timeout) as again:
+    def progress(done: int, total: int, name: str) -> None:
+        if bar is not None:
+            bar(done, total, f"round {experiment.rounds + 1}, {name}")
 
-        def progress(done: int, total: int, name: str) -> None:
-            again()
-            if bar is not None:
-                bar(done, total, f"round {experiment.rounds + 1}, {name}")
-
-        experiment.calibrate(arguments.min_time)
-        again()
-        if not experiment.kinds[0].concurrent:
-            # What it prints in other processes can't be told from what they print for others.
-            with _printing_noticed(experiment):
-                experiment.step()
-        comparison.run(experiment, arguments.rounds, arguments.max_time, progress=progress)
+    experiment.around = lambda: _last_resort(arguments.timeout)
+    try:
+        experiment.calibrate(arguments.min_time, executors.process())
+    except MeasurementError as error:
+        if not isinstance(error.__cause__, UnpicklableTaskError):
+            raise
+        experiment.calibrate(arguments.min_time, executors.resolve("serial"))
+    if not experiment.kinds[0].concurrent:
+        # What it prints in other processes can't be told from what they print for others.
+        with _printing_noticed(experiment):
+            experiment.step()
+    comparison.run(experiment, arguments.rounds, arguments.max_time, progress=progress)
 
 
 @contextlib.contextmanager
-def _last_resort(timeout: float | None) -> Iterator[Callable[[], None]]:
-    """End this process if one measurement does not end; the function given starts the next."""
-
-    def again() -> None:
-        if timeout is not None:
-            faulthandler.dump_traceback_later(timeout + _LAST_RESORT, exit=True)
-
-    again()
+def _last_resort(timeout: float | None) -> Iterator[None]:
+    """End this process if a measurement does not end."""
+    if timeout is not None:
+        faulthandler.dump_traceback_later(timeout + _LAST_RESORT, exit=True)
     try:
-        yield again
+        yield
     finally:
         faulthandler.cancel_dump_traceback_later()
 
 
 @contextlib.contextmanager
-def _discarding_output() -> Iterator[None]:
-    """Standard output is for the results: what the task prints goes nowhere."""
-    with Path(os.devnull).open("wb") as nowhere, _output_to(nowhere.fileno()):
+def _kept_streams() -> Iterator[None]:
+    """Undo it if the task, in this process, closes or replaces the standard streams."""
+    stdout, stderr, descriptor = sys.stdout, sys.stderr, os.dup(2)
+    try:
         yield
+    finally:
+        os.dup2(descriptor, 2)
+        os.close(descriptor)
+        sys.stdout, sys.stderr = stdout, stderr
 
 
 @contextlib.contextmanager
 def _printing_noticed(experiment: Experiment) -> Iterator[None]:
+    stdout = sys.stdout
     with tempfile.TemporaryFile() as file:
-        with _output_to(file.fileno()):
+        before = os.dup(1)
+        os.dup2(file.fileno(), 1)
+        try:
             yield
+        finally:
+            stdout.flush()
+            os.dup2(before, 1)
+            os.close(before)
         file.seek(0)
         printed = file.readline(60).decode(errors="replace").rstrip()
     if printed:
@@ -132,17 +144,9 @@ def _printing_noticed(experiment: Experiment) -> Iterator[None]:
         )
 
 
-@contextlib.contextmanager
-def _output_to(file: int) -> Iterator[None]:
-    sys.stdout.flush()
-    saved = os.dup(1)
-    os.dup2(file, 1)
-    try:
-        yield
-    finally:
-        sys.stdout.flush()
-        os.dup2(saved, 1)
-        os.close(saved)
+def _shortened(trace: str) -> str:
+    lines = [line if len(line) < 1000 else f"{line[:1000]}..." for line in trace.splitlines()]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _report(experiment: Experiment, arguments: argparse.Namespace) -> bool:
@@ -169,7 +173,7 @@ def _report(experiment: Experiment, arguments: argparse.Namespace) -> bool:
 
 def _print(found: Comparison) -> None:
     console = output.console()
-    console.print(found.task, style="bold", markup=False)
+    console.print(found.task, style="bold")
     console.print(compared.setting(found))
     console.print()
     console.print(compared.table(found, console.width))
@@ -201,5 +205,5 @@ def report(arguments: argparse.Namespace) -> int:
 def _read(path: Path) -> list[Comparison]:
     """The comparisons in a file of `compare` or of the demonstration."""
     data = json.loads(path.read_text(encoding="utf-8"))
-    many = isinstance(data, dict) and "comparisons" in data
-    return [Comparison.from_dict(part) for part in (data["comparisons"] if many else [data])]
+    found = data.get("comparisons", [data]) if isinstance(data, dict) else [data]
+    return [Comparison.from_dict(part) for part in (found if isinstance(found, list) else [found])]

@@ -18,6 +18,10 @@ Progress = Callable[[int, int, str], None]
 # milliseconds for which a scheduler may let a thread wait.
 MIN_TIME = 0.1
 
+# After how many rounds to look whether it is clear: at intervals that grow, as each look is one
+# more chance to take noise for an answer.
+LOOKS = frozenset(round(verdict.FEWEST_ROUNDS * 1.5**n) for n in range(20))
+
 # When to give up hope that more rounds make the answer clear, in seconds.
 MAX_TIME = 30.0
 
@@ -54,7 +58,8 @@ def compare(
     experiment = Experiment(
         task, *args, workers=workers, executors=executors, timeout=timeout, sending=True
     )
-    experiment.calibrate(min_time)
+    if not_negative("min_time", min_time) > 0:
+        experiment.calibrate(min_time)
     run(experiment, rounds, max_time, monitor, progress)
     comparison = experiment.comparison()
     assert comparison is not None
@@ -74,7 +79,7 @@ def run(
     while True:
         began = time.monotonic()
         complete = experiment.rounds
-        foreseen = rounds or max(verdict.FEWEST_ROUNDS, complete + 1)
+        foreseen = rounds or min(look for look in LOOKS if look > complete)
         while experiment.rounds == complete:
             name = experiment.step()
             done += 1
@@ -83,7 +88,8 @@ def run(
         now = time.monotonic()
         if experiment.rounds == rounds:
             break
-        if rounds is None and (now + (now - began) > end or _is_clear(experiment)):
+        is_late = now + (now - began) > end
+        if rounds is None and (is_late or (experiment.rounds in LOOKS and _is_clear(experiment))):
             break
     if monitor and any(kind.name == "thread" for kind in experiment.kinds):
         experiment.monitor()
@@ -92,11 +98,7 @@ def run(
 def _is_clear(experiment: Experiment) -> bool:
     comparison = experiment.comparison()
     assert comparison is not None
-    ratio = comparison.thread_process_ratio
-    if ratio is None:
-        # There is nothing to be decided; that many rounds show the spread.
-        return experiment.rounds >= verdict.FEWEST_ROUNDS
-    return (
-        experiment.rounds >= verdict.FEWEST_ROUNDS
-        and comparison.verdict is not Verdict.INCONCLUSIVE
-    )
+    if comparison.thread_process_ratio is None:
+        # There is nothing to be decided; so many rounds show the spread.
+        return True
+    return comparison.verdict is not Verdict.INCONCLUSIVE

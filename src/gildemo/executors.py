@@ -13,6 +13,8 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from gildemo import signals
+
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
@@ -29,7 +31,8 @@ class ExecutorKind:
 
     name: how results and messages call it. factory: takes the number of workers.
     concurrent: False if it runs one task after another in the caller's thread.
-    pickles: True if tasks are sent to its workers by pickle.
+    pickles: True if tasks are sent to its workers by pickle. holds_signals: True if its workers
+    may be started with Ctrl-C and SIGTERM blocked, as they let them in when they are ready.
     unavailable: why it can't be used in this Python, or None.
     """
 
@@ -37,6 +40,7 @@ class ExecutorKind:
     factory: Callable[[int], Executor]
     concurrent: bool = True
     pickles: bool = False
+    holds_signals: bool = False
     unavailable: str | None = None
 
     @contextlib.contextmanager
@@ -47,18 +51,18 @@ class ExecutorKind:
         when they don't end by themselves. Threads can't be ended from outside: those that still
         run are then left to finish alone.
         """
-        children = _children()
+        before = children()
         executor = self.factory(workers)
         try:
             yield executor
         except BaseException as error:
             impatient = isinstance(error, TimeoutError) or not isinstance(error, Exception)
-            started = [child for child in _children() if child not in children]
-            if started:
-                _end(started)
-            executor.shutdown(wait=bool(started) or not impatient, cancel_futures=True)
+            with signals.held():
+                started = [child for child in children() if child not in before]
+                end(started)
+                executor.shutdown(wait=bool(started) or not impatient, cancel_futures=True)
             raise
-        _shut_down(executor, [child for child in _children() if child not in children])
+        _shut_down(executor, [child for child in children() if child not in before])
 
 
 def _shut_down(executor: Executor, processes: list[BaseProcess]) -> None:
@@ -89,13 +93,13 @@ class SerialExecutor(Executor):
         return future
 
 
-def _children() -> list[BaseProcess]:
+def children() -> list[BaseProcess]:
     """The child processes that multiprocessing knows of, if it is in use at all."""
     if "multiprocessing" not in sys.modules:
         return []
-    import multiprocessing
+    from multiprocessing import active_children
 
-    return multiprocessing.active_children()
+    return active_children()
 
 
 def _signal(process: BaseProcess, signum: int) -> None:
@@ -109,8 +113,8 @@ def _signal(process: BaseProcess, signum: int) -> None:
             os.kill(process.pid, signum)
 
 
-def _end(processes: list[BaseProcess]) -> None:
-    """End processes: politely, so that their tasks clean up, and then surely."""
+def end(processes: list[BaseProcess]) -> None:
+    """End child processes: politely, so that their tasks clean up, and then surely."""
     for process in processes:
         _signal(process, signal.SIGTERM)
     deadline = time.monotonic() + _GRACE
@@ -151,14 +155,17 @@ def process(start_method: str | None = None) -> ExecutorKind:
     None is the platform's default. Raises ValueError for a method that it does not have.
     """
     if start_method is None:
-        return ExecutorKind("process", _process, pickles=True)
+        return ExecutorKind("process", _process, pickles=True, holds_signals=True)
     import multiprocessing
 
     known = multiprocessing.get_all_start_methods()
     if start_method not in known:
         raise ValueError(f"unknown start method {start_method!r}: use one of {', '.join(known)}")
     return ExecutorKind(
-        f"process:{start_method}", lambda workers: _process(workers, start_method), pickles=True
+        f"process:{start_method}",
+        lambda workers: _process(workers, start_method),
+        pickles=True,
+        holds_signals=True,
     )
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import math
 import platform
 import sys
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from statistics import median
+from typing import TYPE_CHECKING
 
 from gildemo import executors as kinds
 from gildemo import verdict
@@ -20,11 +23,17 @@ from gildemo.monitor import GilMonitor, GilRecord
 from gildemo.reason import reason
 from gildemo.result import Comparison, ExecutorResult, Spread
 from gildemo.statement import Statement
-from gildemo.worker import TaskFailedError, Work
+from gildemo.worker import TaskFailedError, Work, describe
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
 
 # Calibration makes at most so many times as many calls as before, as the first may be slow.
 _STEP = 10
 _MOST_CALLS = 10**9
+
+# Some thirty years: what is longer, locks and timers may refuse.
+_LONGEST_TIMEOUT = 1e9
 
 
 class MeasurementError(RuntimeError):
@@ -53,7 +62,7 @@ def _explain(error: BaseException) -> str:
         return "a worker ended before its task did (was it killed, or did it call os._exit?)"
     if isinstance(error, TimedOutError):
         return str(error)
-    return f"{type(error).__name__}: {error}"
+    return describe(error)
 
 
 class Experiment:
@@ -81,8 +90,10 @@ class Experiment:
             workers = max(2, kinds.usable_cpus())
         if workers < 1:
             raise ValueError(f"workers must be 1 or more, not {workers}")
-        if timeout is not None and not timeout > 0:
-            raise ValueError(f"timeout must be more than 0 seconds, not {timeout}")
+        if timeout is not None and not 0 < timeout <= _LONGEST_TIMEOUT:
+            raise ValueError(f"timeout must be more than 0 seconds, not {timeout:g}")
+        if args and isinstance(task, Statement):
+            raise TypeError("a gildemo.Statement takes no arguments: put them into its set-up")
         self.work = Work(task, args)
         self.name = name or getattr(task, "__name__", None) or str(task)
         self.workers = workers
@@ -90,6 +101,8 @@ class Experiment:
         self.timeout = timeout
         self.sending = sending
         self.warnings: list[str] = []
+        # A context to make each measurement in.
+        self.around: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
         resolved = [kinds.resolve(executor) for executor in executors]
         self.unavailable = {k.name: k.unavailable for k in resolved if k.unavailable is not None}
         self.kinds = [kind for kind in resolved if kind.unavailable is None]
@@ -99,7 +112,8 @@ class Experiment:
             reasons = "; ".join(self.unavailable.values()) or "none was given"
             raise ValueError(f"there is no executor to measure under: {reasons}")
         self._measured: dict[str, list[Measurement]] = {kind.name: [] for kind in self.kinds}
-        self._rotation = 0
+        self._alone: float | None = None
+        self._threads_left = False
         self._gil: GilRecord | None = None
         self._gil_unavailable = "the threads were not monitored"
 
@@ -108,21 +122,20 @@ class Experiment:
         """How many rounds are complete."""
         return min(len(measured) for measured in self._measured.values())
 
-    def calibrate(self, min_time: float) -> None:
+    def calibrate(self, min_time: float, kind: ExecutorKind | None = None) -> None:
         """Let each measurement make so many calls that they take `min_time` seconds one by one.
 
-        As timeit's autorange does, and alike for every executor; 0: they make one each. Raises
+        As timeit's autorange does, and alike for every executor. kind: where to find that out;
+        default: a process, if there is one, as the first call of all may crash or hang. Raises
         MeasurementError.
         """
-        if not_negative("min_time", min_time) == 0:
-            return
-        # The first call of all is best made in a process, which may crash, and can be ended.
-        processes = (
-            kind for kind in self.kinds if kind.name == verdict.process_name(self._measured)
-        )
-        kind = next(processes, kinds.resolve("serial"))
+        not_negative("min_time", min_time)
+        if kind is None:
+            process = verdict.process_name(self._measured)
+            kind = kinds.resolve(process or "serial")
         while True:
             took = self._measure(kind, self.number, workers=1).wall
+            self._alone = took / self.number
             if took >= min_time or self.number >= _MOST_CALLS:
                 return
             wanted = 1.1 * min_time * self.number / max(took, 1e-9)
@@ -160,10 +173,12 @@ class Experiment:
         monitor: GilMonitor | None = None,
         sending: bool = False,
     ) -> Measurement:
-        before = set(threading.enumerate())
+        threads, processes = set(threading.enumerate()), set(kinds.children())
         try:
-            measured = measure(kind, self.work, number, workers, self.timeout, monitor, sending)
-            self._check_threads(set(threading.enumerate()) - before)
+            with self.around():
+                measured = measure(kind, self.work, number, workers, self.timeout, monitor, sending)
+            self._check_threads(set(threading.enumerate()) - threads, number * workers)
+            self._check_processes(set(kinds.children()) - processes)
         except GilMonitorUnavailable:
             raise
         except TaskFailedError as failed:
@@ -174,20 +189,32 @@ class Experiment:
             raise MeasurementError(kind.name, self.name, error) from error
         return measured
 
-    def _check_threads(self, left: set[threading.Thread]) -> None:
+    def _check_threads(self, left: set[threading.Thread], calls: int) -> None:
         """A task may start some threads for ever, as for a pool; but not with every call."""
         if not left:
             return
         names = ", ".join(sorted(thread.name for thread in left)[:3])
-        if self.warnings:
+        if len(left) >= calls and self._threads_left:
             raise LeftRunningError(
                 f"each call leaves a thread running ({names}), which then runs beside all that "
                 "is measured later: join it before the task returns"
             )
-        self.warnings.append(
-            f"the task left a thread running ({names}), which may have disturbed what was "
-            "measured after it"
-        )
+        if not self._threads_left:
+            self.warnings.append(
+                f"the task left a thread running ({names}), which may have disturbed what was "
+                "measured after it"
+            )
+        self._threads_left = True
+
+    def _check_processes(self, left: set[BaseProcess]) -> None:
+        """Those of multiprocessing, for which Python waits when it exits."""
+        if not left:
+            return
+        kinds.end(list(left))
+        names = ", ".join(sorted(process.name for process in left)[:3])
+        warning = "the task left a process running, which was ended"
+        if not any(text.startswith(warning) for text in self.warnings):
+            self.warnings.append(f"{warning} ({names})")
 
     def monitor(self) -> None:
         """Run the task once more in threads, unmeasured, under a GilMonitor.
@@ -211,16 +238,16 @@ class Experiment:
             name: [m.wall / self.number for m in measured[:rounds]]
             for name, measured in self._measured.items()
         }
-        # Each worker makes one call in a wall time, and the serial one makes those of all.
-        call = min(median(times) for times in walls.values())
-        if "serial" in walls:
-            call = median(walls["serial"]) / self.workers
+        call = median(walls["serial"]) / self.workers if "serial" in walls else self._alone
+        # Each worker makes one call in a wall time, so it takes that at most.
+        about = call or min(median(times) for times in walls.values())
         results = {name: self._result(name, walls) for name in walls}
         sending = {
             name: math.inf if result.unsendable else result.sending or 0.0
             for name, result in results.items()
         }
-        decision = verdict.decide(walls, self.workers, call, sending)
+        decision = verdict.decide(walls, self.workers, about, sending)
+        process = verdict.process_name(walls)
         comparison = Comparison(
             task=self.name,
             workers=self.workers,
@@ -230,7 +257,9 @@ class Experiment:
             cpus=kinds.usable_cpus(),
             python=platform.python_version(),
             executors=results,
-            thread_process_ratio=decision.threads_to_processes,
+            thread_process_ratio=verdict.ratio(walls["thread"], walls[process])
+            if "thread" in walls and process
+            else None,
             verdict=decision.verdict,
             reason="",
             gil_enabled=getattr(sys, "_is_gil_enabled", lambda: True)(),

@@ -13,11 +13,11 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gildemo import executors
+from gildemo import executors, signals
 from gildemo.executors import ExecutorKind
 from gildemo.monitor import GilMonitor
 from gildemo.rendezvous import Rendezvous
-from gildemo.worker import Batch, Results, Work
+from gildemo.worker import Batch, Results, Work, not_picklable
 
 # How often, and for how many seconds, to time what it costs to send the task.
 _MOST_SENDINGS = 100
@@ -103,12 +103,21 @@ def _at_once(
     """Run `number` calls on each worker."""
     began = time.perf_counter()
     with kind.open(workers) as executor:
-        _run_together(executor, work, 0, workers, deadline)
+        # The first tasks make the executor start its workers.
+        with signals.held() if kind.holds_signals else contextlib.nullcontext():
+            _run_together(executor, work, 0, workers, deadline)
         startup = time.perf_counter() - began
         with monitor or contextlib.nullcontext():
             wall, batches = _run_together(executor, work, number, workers, deadline)
         measured = Measurement(startup, wall, max(b.cpu for b in batches))
-        return _with_sending(measured, executor, work, deadline) if sending else measured
+        if not sending:
+            return measured
+        if kind.pickles:
+            unsendable = executor.submit(work.why_not_to_be_sent).result(_left(deadline))
+            if unsendable:
+                return dataclasses.replace(measured, unsendable=unsendable)
+        cost = _sending(executor, work, deadline)
+        return dataclasses.replace(measured, sending=cost)
 
 
 def picklable(work: Work) -> Work:
@@ -116,24 +125,21 @@ def picklable(work: Work) -> Work:
 
     An executor would tell it later, and each in another way.
     """
-    try:
-        pickle.dumps(work)
+    why = not_picklable(work)
+    if why is None:
         return work
-    except Exception as error:
-        if importlib.util.find_spec("cloudpickle") is None:
-            raise UnpicklableTaskError(
-                f"the task or its arguments can't be pickled ({error}); use a function that is "
-                "defined at the top level of a module, or a gildemo.Statement, or install "
-                "cloudpickle"
-            ) from error
-    work = _CloudpickledWork(work.task, work.args)
-    try:
-        pickle.dumps(work)
-        return work
-    except Exception as error:
+    if importlib.util.find_spec("cloudpickle") is None:
         raise UnpicklableTaskError(
-            f"the task or its arguments can't be pickled, not even by cloudpickle ({error})"
-        ) from error
+            f"the task or its arguments can't be pickled ({why}); use a function that is defined "
+            "at the top level of a module, or a gildemo.Statement, or install cloudpickle"
+        )
+    work = _CloudpickledWork(work.task, work.args)
+    why = not_picklable(work)
+    if why is None:
+        return work
+    raise UnpicklableTaskError(
+        f"the task or its arguments can't be pickled, not even by cloudpickle ({why})"
+    )
 
 
 class _CloudpickledWork(Work):
@@ -205,28 +211,17 @@ def _check(futures: Sequence[concurrent.futures.Future[Batch]], deadline: float 
     for future in futures:
         if future.done():
             future.result()
+            raise RuntimeError("a worker ended its part before the others had begun")
     if deadline is not None and time.monotonic() > deadline:
         raise TimeoutError
 
 
-def _with_sending(
-    measured: Measurement,
-    executor: concurrent.futures.Executor,
-    work: Work,
-    deadline: float | None,
-) -> Measurement:
-    """Time how long it takes to send the task and to get its result, which is there by now."""
+def _sending(executor: concurrent.futures.Executor, work: Work, deadline: float | None) -> float:
+    """The seconds to send the task to a worker and to get its result, which is there by now."""
     times: list[float] = []
     until = time.perf_counter() + _SENDING_SECONDS
     while not times or (len(times) < _MOST_SENDINGS and time.perf_counter() < until):
         began = time.perf_counter()
-        try:
-            executor.submit(work.give_back).result(_left(deadline))
-        except (TimeoutError, concurrent.futures.BrokenExecutor):
-            raise
-        except Exception as error:
-            # What a worker can't pickle comes back as the error that this gave.
-            reason = f"{type(error).__name__}: {error}"
-            return dataclasses.replace(measured, unsendable=reason)
+        executor.submit(work.give_back).result(_left(deadline))
         times.append(time.perf_counter() - began)
-    return dataclasses.replace(measured, sending=statistics.median(times))
+    return statistics.median(times)

@@ -9,6 +9,9 @@ from gildemo.verdict import MARGIN, Decision, Ground, process_name, ratio
 # A measured speed-up and the one that the GIL allows disagree, if they differ by this factor.
 _DISAGREEMENT = 1.25
 
+# What it costs to send a call is mentioned from this part of the call on.
+_NOTICEABLE = 0.05
+
 # A call that takes so much more CPU time when others run beside it competes with them.
 _COMPETITION = 1.2
 
@@ -18,7 +21,7 @@ def reason(comparison: Comparison, decision: Decision) -> str:
     sentences = (
         _SENTENCES[decision.ground](comparison, decision),
         _on_gil(comparison, decision),
-        _on_interpreters(comparison),
+        _on_interpreters(comparison, decision),
         _on_results(comparison),
     )
     return " ".join(sentence for sentence in sentences if sentence)
@@ -38,15 +41,21 @@ def _not_measured(comparison: Comparison, decision: Decision) -> str:
 def _interval(found: Ratio, rounds: int) -> str:
     if rounds == 1:
         return f"{found.median:.2f} times (in 1 round)"
-    return (
-        f"{found.median:.2f} times ({found.low:.2f} to {found.high:.2f} in {rounds} rounds, "
-        f"{found.confidence:.0%} sure)"
-    )
+    return f"{found.median:.2f} times ({found.low:.2f} to {found.high:.2f} in {rounds} rounds)"
 
 
 def _threads_took(comparison: Comparison, decision: Decision) -> str:
     assert decision.threads_to_processes is not None
-    return f"threads took {_interval(decision.threads_to_processes, comparison.rounds)} as long"
+    took = _interval(decision.threads_to_processes, comparison.rounds)
+    return f"{_with_sending(comparison)}threads took {took} as long"
+
+
+def _with_sending(comparison: Comparison) -> str:
+    """What has to be said where the figures of the table are not those of the verdict."""
+    costs = (result.sending or 0.0 for result in comparison.executors.values())
+    if comparison.call is None or max(costs) < _NOTICEABLE * comparison.call:
+        return ""
+    return "with what it costs to send each call, "
 
 
 def _gains(comparison: Comparison, decision: Decision) -> str:
@@ -72,6 +81,7 @@ def _unclear(comparison: Comparison, decision: Decision) -> str:
 
 
 def _too_short(comparison: Comparison, decision: Decision) -> str:
+    assert comparison.call is not None
     thread, process = comparison["thread"], _process(comparison)
     costs = [
         f"{seconds(result.sending)} to a {name}"
@@ -92,8 +102,18 @@ def _too_short(comparison: Comparison, decision: Decision) -> str:
     return f"{text} In batches of about {calls} calls or more, {name} would."
 
 
+def _unsendable(comparison: Comparison, decision: Decision) -> str:
+    gain = decision.gains["thread"].median
+    return (
+        f"Threads gain nothing ({gain:.2f} times as fast as one after another), and processes "
+        "can't be used."
+    )
+
+
 def _no_gain(comparison: Comparison, decision: Decision) -> str:
     text = f"Nothing beats one after another: {_gains(comparison, decision)}."
+    if comparison.workers == 1:
+        return f"{text} There is only one worker, with nothing beside it."
     if comparison.cpus == 1:
         return f"{text} There is only one CPU for them."
     return f"{text} Not even processes scale: {_what_else(comparison, _process(comparison))}."
@@ -112,7 +132,7 @@ def _threads_do(comparison: Comparison, decision: Decision) -> str:
     process = _process(comparison)
     sending = "" if process.sending is None else f" ({seconds(process.sending)} a call)"
     return (
-        f"Threads {beats} processes: they took {_interval(found, comparison.rounds)} as long"
+        f"Threads {beats} processes: {_threads_took(comparison, decision)}"
         f"{'; ' if gains else ''}{gains}. Threads share their memory, and save the start of "
         f"processes ({seconds(process.startup.median)}) and pickling{sending}."
     )
@@ -122,6 +142,7 @@ _SENTENCES = {
     Ground.NOT_MEASURED: _not_measured,
     Ground.UNCLEAR: _unclear,
     Ground.TOO_SHORT: _too_short,
+    Ground.UNSENDABLE: _unsendable,
     Ground.NO_GAIN: _no_gain,
     Ground.PROCESSES_WIN: _processes_win,
     Ground.THREADS_DO: _threads_do,
@@ -134,7 +155,7 @@ def held_share(comparison: Comparison) -> float | None:
     What all threads held, divided by the time that all calls would take one by one.
     """
     record = comparison.gil
-    if record is None:
+    if record is None or comparison.call is None:
         return None
     calls = comparison.workers * comparison.calls
     return min(1.0, record.held * record.duration / (calls * comparison.call))
@@ -151,9 +172,9 @@ def _on_gil(comparison: Comparison, decision: Decision) -> str:
         f"A call holds the GIL for {held:.0%} of its time, as a monitor saw, with which threads "
         f"could be {allowed:.2f} times as fast"
     )
-    if "thread" not in decision.gains:
+    measured = comparison["thread"].speedup
+    if measured is None:
         return f"{text}."
-    measured = decision.gains["thread"].median
     text = f"{text} and are {measured:.2f} times"
     if decision.ground is Ground.THREADS_DO or decision.ground is Ground.PROCESSES_WIN:
         if measured * _DISAGREEMENT < allowed:
@@ -166,7 +187,7 @@ def _on_gil(comparison: Comparison, decision: Decision) -> str:
 def _what_else(comparison: Comparison, result: ExecutorResult) -> str:
     """What keeps calls from running side by side that is not the GIL."""
     alone = comparison.executors.get("serial")
-    if alone is not None and alone.cpu > 0.5 * comparison.call:
+    if alone is not None and comparison.call and alone.cpu > 0.5 * comparison.call:
         growth = result.cpu / alone.cpu
         if growth > _COMPETITION:
             return (
@@ -181,8 +202,13 @@ def _what_else(comparison: Comparison, result: ExecutorResult) -> str:
     )
 
 
-def _on_interpreters(comparison: Comparison) -> str:
-    if comparison.verdict is not Verdict.PROCESSES or "interpreter" not in comparison.executors:
+def _on_interpreters(comparison: Comparison, decision: Decision) -> str:
+    if "interpreter" not in comparison.executors:
+        return ""
+    gain = decision.gains.get("interpreter")
+    if comparison.verdict is Verdict.NEITHER and gain is not None and gain.low > MARGIN:
+        return f"Subinterpreters are {gain.median:.2f} times as fast as one after another."
+    if comparison.verdict is not Verdict.PROCESSES:
         return ""
     interpreter, process = comparison["interpreter"], _process(comparison)
     found = ratio(interpreter.walls, process.walls)

@@ -6,6 +6,7 @@ system: two named pipes are known to all of them.
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import shutil
@@ -13,6 +14,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
+
+from gildemo import signals
 
 _GO = b"g"
 _CALLED_OFF = b"x"
@@ -39,7 +42,9 @@ class Ticket(NamedTuple):
             os.set_blocking(pipes[0], True)
             os.write(pipes[1], b"!")
             started = os.read(pipes[0], 1) == _GO
-        except OSError:
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENXIO, errno.EPIPE):
+                raise
             started = False
         finally:
             for pipe in pipes:
@@ -65,7 +70,7 @@ class Rendezvous:
                 # Open for both directions, so that neither side blocks to wait for the other.
                 self._pipes.append(os.open(path, os.O_RDWR | os.O_NONBLOCK))
         except BaseException:
-            self.__exit__()
+            self._close()
             raise
         return self
 
@@ -85,6 +90,10 @@ class Rendezvous:
         os.write(self._pipes[1], _GO * left)
 
     def __exit__(self, *exc_info: object) -> None:
+        with signals.held():
+            self._close()
+
+    def _close(self) -> None:
         # In this order: who comes later finds no pipes, and does not wait at them.
         shutil.rmtree(self._folder, ignore_errors=True)
         if len(self._pipes) == 2 and self._left:

@@ -83,8 +83,9 @@ class Comparison:
     """One task under several kinds of executor.
 
     workers: how many ran at once; calls: how often each called the task in a round; call: seconds
-    that one call takes by itself. cpus: how many CPUs the process might use. gil_enabled: whether
-    this Python had a GIL. unavailable: the kinds that could not be used, and why.
+    that one call takes by itself, or None if that was not measured. cpus: how many CPUs the
+    process might use. gil_enabled: whether this Python had a GIL. unavailable: the kinds that
+    could not be used, and why.
     thread_process_ratio: the wall time of threads divided by that of processes.
     verdict, reason: the answer, and a sentence with the figures that it rests on. gil: what a
     GilMonitor saw in one more thread round, which is not among the measured, or None with
@@ -98,7 +99,7 @@ class Comparison:
     cpus: int
     python: str
     executors: Mapping[str, ExecutorResult]
-    call: float
+    call: float | None
     thread_process_ratio: Ratio | None
     verdict: Verdict
     reason: str
@@ -142,6 +143,7 @@ class Comparison:
             raise ValueError(f"not a comparison of schema {SCHEMA}: found {found!r}")
         values = {name: value for name, value in data.items() if name != "schema"}
         try:
+            _check_numbers(values)
             ratio = values["thread_process_ratio"]
             values["thread_process_ratio"] = None if ratio is None else Ratio(**ratio)
             gil = values["gil"]
@@ -159,6 +161,17 @@ class Comparison:
     def from_json(cls, text: str) -> Comparison:
         """Read back what `to_json` wrote. Raises ValueError for anything else."""
         return cls.from_dict(json.loads(text))
+
+
+def _check_numbers(values: Mapping[str, Any]) -> None:
+    """Refuse what would fail only when it is shown. Raises TypeError."""
+    for result in values["executors"].values():
+        optional = (result[name] for name in ("speedup", "efficiency", "sending", "break_even"))
+        needed = (result[name] for name in ("throughput", "cpu"))
+        spreads = (v for name in ("wall", "startup") for v in result[name].values())
+        for value in (*needed, *spreads, *result["walls"], *(v for v in optional if v is not None)):
+            if not isinstance(value, int | float):
+                raise TypeError(f"{value!r} is not a number")
 
 
 def _executor_result(data: Mapping[str, Any]) -> ExecutorResult:

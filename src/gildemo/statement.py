@@ -24,6 +24,9 @@ class Statement:
     setup: str = "pass"
 
     def __post_init__(self) -> None:
+        # By themselves, as one that can stand only in a function or a loop would be part of ours.
+        for text, file in ((self.setup, "<setup>"), (self.stmt, "<stmt>")):
+            compile(text, file, "exec")
         self._compile()
 
     def __str__(self) -> str:

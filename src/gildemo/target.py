@@ -11,7 +11,8 @@ from typing import Any
 
 from gildemo.statement import Statement
 
-_FUNCTION = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
+_NAME = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
+_FUNCTION = re.compile(f"{_NAME}:{_NAME}")
 
 
 class TargetError(Exception):
@@ -52,7 +53,7 @@ def _function(target: str) -> tuple[Any, Callable[..., object]]:
         raise TargetError(
             f"there is no module {error.name!r} in the current folder or on sys.path"
         ) from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ImportFailedError(_from_module(error)) from None
     found: Any = module
     for name in path.split("."):
@@ -68,7 +69,7 @@ def _function(target: str) -> tuple[Any, Callable[..., object]]:
     return module, found
 
 
-def _from_module(error: Exception) -> str:
+def _from_module(error: BaseException) -> str:
     """The traceback, without this command's frames and those of the import itself."""
     own = error.__traceback__
     while own is not None and _is_importing(own.tb_frame.f_code.co_filename):
@@ -83,5 +84,5 @@ def _is_importing(file: str) -> bool:
 def _evaluate(expression: str, module: Any) -> object:
     try:
         return eval(expression, dict(vars(module)))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise TargetError(f"--arg {expression!r} failed: {type(error).__name__}: {error}") from None

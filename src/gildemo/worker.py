@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import select
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,11 +16,15 @@ from itertools import repeat
 from types import FrameType, TracebackType
 from typing import NamedTuple
 
+from gildemo import signals
 from gildemo.rendezvous import CalledOffError, Ticket
 from gildemo.statement import Statement
 
 # How long the child of a task that forked may take to come back from the task, in seconds.
 _GRACE = 1.0
+
+# Of an exception's message, in characters.
+_LONGEST_MESSAGE = 500
 
 
 class TaskExitError(RuntimeError):
@@ -32,18 +38,16 @@ class TaskForkedError(RuntimeError):
 class TaskFailedError(Exception):
     """A task raised `error`; `trace` is its traceback as a text, from the task's own frames."""
 
-    def __init__(self, error: Exception, trace: str) -> None:
-        super().__init__(str(error))
+    def __init__(self, error: BaseException, trace: str) -> None:
+        super().__init__(trace)
         self.error = error
         self.trace = trace
 
     def __reduce__(self) -> tuple[object, ...]:
         # Some exceptions can't be unpickled, at which an executor gives up all its workers.
-        error: Exception = self.error
-        try:
-            pickle.loads(pickle.dumps(error))
-        except Exception:
-            error = RuntimeError(f"{type(error).__name__}: {error}")
+        error = self.error
+        if not_picklable(error):
+            error = RuntimeError(describe(error))
         return type(self), (error, self.trace)
 
 
@@ -83,13 +87,17 @@ class Work:
             raise
         except TaskForkedError as error:
             raise TaskFailedError(error, "") from None
+        except KeyboardInterrupt as error:
+            if _can_be_interrupted():
+                raise
+            raise TaskFailedError(error, _traceback(error)) from None
         except _TerminatedError:
             # The task has cleaned up by now. An executor's worker would go on with its queue.
             os._exit(128 + signal.SIGTERM)
         except SystemExit as error:
             exited = TaskExitError(f"the task called sys.exit({error.code!r})")
             raise TaskFailedError(exited, _traceback(error)) from None
-        except Exception as error:
+        except BaseException as error:
             raise TaskFailedError(error, _traceback(error)) from None
 
     def _run(self, number: int, ticket: Ticket | None) -> Batch:
@@ -113,6 +121,36 @@ class Work:
     def give_back(self) -> object:
         """Return the last result, without calling the task."""
         return Results.last
+
+    def why_not_to_be_sent(self) -> str | None:
+        """Why the last result can't be sent by pickle, or None if it can."""
+        return not_picklable(Results.last)
+
+
+def not_picklable(value: object) -> str | None:
+    """Why a value does not come back from pickling, or None if it does."""
+    try:
+        pickle.loads(pickle.dumps(value))
+    except Exception as error:
+        return describe(error)
+    return None
+
+
+def describe(error: BaseException) -> str:
+    """The type and the message of an exception, if that is not too long."""
+    try:
+        message = str(error)
+    except Exception:
+        message = "(its message can't be shown)"
+    if len(message) > _LONGEST_MESSAGE:
+        message = f"{message[:_LONGEST_MESSAGE]}..."
+    return f"{type(error).__name__}: {message}"
+
+
+def _can_be_interrupted() -> bool:
+    """Whether Ctrl-C raises KeyboardInterrupt here: elsewhere it is the task that raised it."""
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    return in_main_thread and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
 
 
 def _call(task: Callable[..., object], args: tuple[object, ...], calls: Iterable[object]) -> object:
@@ -148,7 +186,8 @@ class _ForkGuard:
             came_back = os.read(self._read, 1000)
         os.close(self._read)
         for child in came_back.split():
-            os.waitpid(int(child), 0)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(int(child), 0)
         if came_back:
             raise TaskForkedError(
                 "the task forked, and its child came back from the task as well: "
@@ -187,7 +226,8 @@ def initialize_process() -> None:
     """
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _on_sigterm)
+    signals.on_termination(_on_sigterm, signal.SIGTERM)
+    signals.let_in()
 
 
 def set_path(path: tuple[str, ...]) -> None:

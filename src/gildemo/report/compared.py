@@ -19,8 +19,9 @@ def setting(comparison: Comparison) -> str:
     """What was measured, and how."""
     s = "" if comparison.calls == 1 else "s"
     calls = number(comparison.calls) if comparison.calls >= 10_000 else str(comparison.calls)
+    alone = "" if comparison.call is None else f"one call takes {seconds(comparison.call)}; "
     return (
-        f"one call takes {seconds(comparison.call)}; {comparison.workers} workers at once on "
+        f"{alone}{comparison.workers} workers at once on "
         f"{comparison.cpus} CPUs, Python {comparison.python}; {comparison.rounds} rounds of "
         f"{calls} call{s} a worker"
     )
@@ -29,7 +30,7 @@ def setting(comparison: Comparison) -> str:
 def table(comparison: Comparison, width: int) -> Table:
     """A row for each executor: how long, how fast, and what it costs."""
     found = plain_table()
-    found.add_column("executor", no_wrap=True)
+    found.add_column("executor", max_width=11, overflow="fold")
     wide = width >= _WIDE
     headings = ["wall\ntime", "lowest to\nhighest", "calls/s", "speed-\nup"]
     headings += ["effi-\nciency"] if wide else []

@@ -11,14 +11,31 @@ from typing import Any, TextIO
 
 from rich.console import Console
 
+_results: TextIO | None = None
+
+
+def set_apart() -> None:
+    """From now on, standard output is for results only: what else is printed goes nowhere."""
+    global _results
+    sys.stdout.flush()
+    _results = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+
+
+def results() -> TextIO:
+    """Where results go that have no file."""
+    return _results or sys.stdout
+
 
 def console(stderr: bool = False) -> Console:
     """A console on standard output or error: as wide as the terminal, plain where it is none."""
-    stream = sys.stderr if stderr else sys.stdout
+    stream = sys.stderr if stderr else results()
     if hasattr(stream, "reconfigure"):
         # A mark that the encoding does not have should not lose the table.
         stream.reconfigure(errors="replace")
-    return Console(highlight=False, stderr=stderr)
+    # What is in brackets in a statement, or in a file's name, is no markup.
+    return Console(highlight=False, markup=False, file=stream)
 
 
 def not_writable(path: str | None) -> str | None:
@@ -38,7 +55,8 @@ def not_writable(path: str | None) -> str | None:
 def write(path: str, write_to: Callable[[TextIO], None]) -> bool:
     """Write to a file, or to standard output for "-"; say on stderr if that fails."""
     if path == "-":
-        write_to(sys.stdout)
+        write_to(results())
+        results().flush()
         return True
     try:
         with Path(path).open("w", encoding="utf-8") as file:
