@@ -17,8 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import Any, ParamSpec, Self
 
-import psutil
-
 
 def gil_enabled() -> bool:
     is_gil_enabled: Callable[[], bool] | None = getattr(sys, "_is_gil_enabled", None)
@@ -217,21 +215,3 @@ def subinterpreter() -> Iterator[Run]:
         yield run
     finally:
         interpreters.destroy(identity)
-
-
-def left_of_session(leader: int) -> list[str]:
-    """The processes of a session that go on running, now that its leader has ended.
-
-    One that is just ending, or that ended and waits for init to notice, is not meant.
-    """
-
-    def is_of_it(process: psutil.Process) -> bool:
-        try:
-            ended = process.status() == psutil.STATUS_ZOMBIE
-            return not ended and os.getsid(process.pid) == leader
-        except (ProcessLookupError, psutil.NoSuchProcess):
-            return False
-
-    processes = [process for process in psutil.process_iter() if is_of_it(process)]
-    _, alive = psutil.wait_procs(processes, timeout=10)
-    return [str(process) for process in alive if is_of_it(process)]

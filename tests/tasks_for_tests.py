@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -93,6 +94,21 @@ def leave_a_thread() -> None:
     threading.Thread(target=time.sleep, args=(1000,), name="left behind").start()
 
 
+KEPT: list[threading.Thread] = []
+
+
+def keep_a_thread() -> None:
+    """As a pool does: it starts one once, and has it for later calls."""
+    if not KEPT:
+        KEPT.append(threading.Thread(target=time.sleep, args=(1000,), name="kept"))
+        KEPT[0].start()
+
+
+def use_a_pool() -> None:
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        assert pool.map(abs, [-1, 2]) == [1, 2]
+
+
 def change_folder() -> None:
     os.chdir("/")
 
@@ -111,6 +127,12 @@ def generator() -> object:
 
 def hang() -> None:
     time.sleep(1000)
+
+
+def hang_in_threads() -> None:
+    """Hang where it can't be ended: in the process that measures."""
+    if multiprocessing.parent_process() is None:
+        time.sleep(1000)
 
 
 def nothing() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gildemo import Comparison, __version__
-from helpers import left_of_session
+from terminal import OnTerminal, left_of_session
 
 QUICK = ("--rounds", "1", "--executors", "serial,thread,process")
 
@@ -95,51 +94,6 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
         command, shell=True, capture_output=True, text=True, timeout=100, check=False
     )
     assert result.stderr == ""
-
-
-class OnTerminal:
-    """The command with its standard error on a terminal of its own."""
-
-    def __init__(self, *arguments: str) -> None:
-        self._terminal, stderr = pty.openpty()
-        environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
-        environment.pop("NO_COLOR", None)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "gildemo", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-            start_new_session=True,
-            env=environment,
-        )
-        os.close(stderr)
-        self.shown = ""
-
-    def __enter__(self) -> OnTerminal:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.process.kill()
-        self.process.communicate()
-        os.close(self._terminal)
-
-    def read_until(self, text: str) -> None:
-        while text not in self.shown:
-            self.shown += os.read(self._terminal, 4096).decode()
-
-    def finish(self) -> tuple[int, str, str]:
-        """Its exit status, its standard output, and all that the terminal showed."""
-        assert self.process.stdout is not None
-        output = self.process.stdout.read()
-        status = self.process.wait(60)
-        while True:
-            try:
-                data = os.read(self._terminal, 4096)
-            except OSError:  # EIO: the last process that had it open has ended.
-                return status, output, self.shown
-            if not data:
-                return status, output, self.shown
-            self.shown += data.decode()
 
 
 def to_the_group(pid: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gildemo import Comparison
-from helpers import left_of_session
+from terminal import OnTerminal, left_of_session
 
 GILDEMO = (sys.executable, "-m", "gildemo")
 ENVIRONMENT = {**os.environ, "COLUMNS": "80", "PYTHONPATH": str(Path(__file__).parent)}
@@ -71,10 +72,14 @@ def test_modules_of_the_current_folder_can_be_imported(tmp_path: Path) -> None:
     [
         (("for",), 'File "<stmt>", line 1'),
         (("-s", "import", "pass"), 'File "<setup>", line 1'),
+        (("yield 1",), "'yield' outside function"),
+        (("-s", "return", "pass"), "'return' outside function"),
+        (("break",), "'break' outside loop"),
         (("no_such_module:f",), "there is no module 'no_such_module'"),
         (("tasks_for_tests:fial",), "has no 'fial'; did you mean 'fail'?"),
         (("tasks_for_tests:FIVE",), "can't be called: it is of type int"),
         (("tasks_for_tests:add", "--arg", "six"), "--arg 'six' failed: NameError"),
+        (("tasks_for_tests:add", "--arg", "exit(3)"), "--arg 'exit(3)' failed: SystemExit: 3"),
         (("tasks_for_tests:add", "-s", "x = 1"), "-s is for a statement"),
         (("pass", "--arg", "1"), "--arg is for a function"),
         (("pass", "--min-time", "-1"), "a number of seconds is needed, not '-1'"),
@@ -104,6 +109,12 @@ def test_bad_usage_is_told(arguments: tuple[str, ...], message: str) -> None:
         (("tasks_for_tests:leave_a_thread",), "each call leaves a thread running"),
         (("-s", "import no_such_module", "pass"), "No module named 'no_such_module'"),
         (("1 / 0",), "ZeroDivisionError: division by zero"),
+        (("raise GeneratorExit",), "GeneratorExit"),
+        (("raise KeyboardInterrupt",), "KeyboardInterrupt"),
+        (
+            ("--executors", "serial", "--min-time", "0", "-s", "import os", "os._exit(0)"),
+            "a worker",
+        ),
     ],
 )
 def test_task_that_fails_is_told_and_leaves_nothing(target: tuple[str, ...], message: str) -> None:
@@ -141,15 +152,20 @@ def test_rounds_before_a_failure_are_reported(tmp_path: Path) -> None:
     assert "Mishap: call" in result.stderr
 
 
-@pytest.mark.parametrize("executors", ["process", "serial", "thread"])
-def test_timeout_ends_the_command(executors: str) -> None:
-    result = gildemo(
-        *("compare", *QUICK, "--executors", executors, "--timeout", "1"), "tasks_for_tests:hang"
-    )
+def test_timeout_ends_a_task_that_hangs() -> None:
+    result = gildemo("compare", *QUICK, "--timeout", "1", "tasks_for_tests:hang")
     assert result.returncode == 1
     assert "it did not end within 1 s" in result.stderr
-    in_thread = "a task still runs in a thread, which can't be ended" in result.stderr
-    assert in_thread == (executors != "process")
+    assert "still runs" not in result.stderr
+
+
+@pytest.mark.parametrize("executors", ["serial", "thread"])
+def test_timeout_leaves_a_thread_that_hangs(executors: str) -> None:
+    options = ("--executors", executors, "--timeout", "1")
+    result = gildemo("compare", *QUICK, *options, "tasks_for_tests:hang_in_threads")
+    assert result.returncode == 1
+    assert "it did not end within 1 s" in result.stderr
+    assert "a thread of the task still runs" in result.stderr
 
 
 def test_what_a_task_prints_is_not_among_the_results() -> None:
@@ -157,6 +173,44 @@ def test_what_a_task_prints_is_not_among_the_results() -> None:
     assert c.rounds == 1
     assert "the task prints" in stderr
     assert "'a greeting'" in stderr
+
+
+def test_what_a_module_prints_is_not_among_the_results(tmp_path: Path) -> None:
+    text = "print('hello from the module')\ndef f():\n    pass\n"
+    (tmp_path / "of_this_folder.py").write_text(text, encoding="utf-8")
+    result = gildemo("compare", *QUICK, "--json", "-", "of_this_folder:f", cwd=tmp_path)
+    assert Comparison.from_json(result.stdout).task == "of_this_folder:f"
+
+
+def test_a_task_may_have_a_pool_of_processes() -> None:
+    c, _ = compared("tasks_for_tests:use_a_pool", "--timeout", "60")
+    assert c.rounds == 1
+
+
+def test_no_process_is_forked_beside_threads_of_the_task() -> None:
+    arguments = ("compare", *QUICK, "--workers", "1", "tasks_for_tests:keep_a_thread")
+    result = gildemo(*arguments, "--executors", "serial,process:fork")
+    assert result.returncode == 1
+    assert "use process:spawn or process:forkserver" in result.stderr
+    result = gildemo(*arguments, "--executors", "serial,process:spawn")
+    assert result.returncode == 0
+    assert "the task left a thread running (kept)" in result.stderr
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_ctrl_c_prints_complete_rounds_and_leaves_nothing(times: int) -> None:
+    with OnTerminal(
+        "compare", "sum(range(10**6))", "--max-time", "100", "--rounds", "99"
+    ) as command:
+        command.read_until("round 3")
+        for _ in range(times):
+            os.killpg(command.process.pid, signal.SIGINT)
+        status, output, shown = command.finish()
+        assert status == 130
+        assert "Traceback" not in shown + output
+        assert "interrupted; this is what was measured so far" in shown
+        assert re.search(r"; [234] rounds of", " ".join(output.split()))
+        assert left_of_session(command.process.pid) == []
 
 
 def test_folder_changes_do_not_move_the_files(tmp_path: Path) -> None:
@@ -207,9 +261,31 @@ def test_report_shows_runs_side_by_side(tmp_path: Path) -> None:
     assert re.search(r"[mµ]s\s+[\d.]+ [mµ]s \([\d.]+\)", row)
 
 
+def test_report_shows_brackets_as_they_are(tmp_path: Path) -> None:
+    c, _ = compared("-s", "d = [1]", "d[0]")
+    (tmp_path / "[red]run.json").write_text(c.to_json(), encoding="utf-8")
+    result = gildemo("report", "[red]run.json", cwd=tmp_path)
+    assert "[red]run" in result.stdout
+    assert "d[0]" in result.stdout
+
+
+def test_report_of_wrong_figures_is_refused(tmp_path: Path) -> None:
+    data = compared("pass")[0].to_dict()
+    data["executors"]["thread"]["wall"]["median"] = "long"
+    (tmp_path / "run.json").write_text(json.dumps(data), encoding="utf-8")
+    result = gildemo("report", "run.json", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "'long' is not a number" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
-    [(None, "can't read"), ("{", "Expecting"), ("[]", "not a comparison of schema 1")],
+    [
+        (None, "can't read"),
+        ("{", "Expecting"),
+        ("[]", "not a comparison of schema 1"),
+        ('{"comparisons": 5}', "not a comparison of schema 1"),
+    ],
 )
 def test_report_of_something_else_is_refused(
     tmp_path: Path, text: str | None, message: str

@@ -199,6 +199,22 @@ def test_result_that_can_not_be_sent_is_told() -> None:
     assert "can't send the result back" in c.reason
 
 
+def test_result_that_can_not_be_unpickled_is_told() -> None:
+    c = compare(
+        tasks_for_tests.OddError,
+        *("this", "that"),
+        executors=("serial", "process"),
+        rounds=1,
+        min_time=0,
+    )
+    assert "missing 1 required positional argument" in str(c["process"].unsendable)
+
+
+def test_statement_takes_no_arguments() -> None:
+    with pytest.raises(TypeError, match=r"a gildemo\.Statement takes no arguments"):
+        compare(Statement("pass"), 1)
+
+
 def test_no_result_is_kept() -> None:
     from gildemo.worker import Results
 

@@ -93,8 +93,8 @@ def _exit(status: int) -> NoReturn:
             thread.join(patience)
             if thread.is_alive():
                 sys.stderr.write(
-                    "gildemo: a task still runs in a thread, which can't be ended from outside; "
-                    "leaving without it\n"
+                    f"gildemo: a thread of the task still runs ({thread.name}), which can't be "
+                    "ended from outside; leaving without it\n"
                 )
                 sys.stdout.flush()
                 sys.stderr.flush()

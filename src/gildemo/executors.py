@@ -169,6 +169,15 @@ def process(start_method: str | None = None) -> ExecutorKind:
     )
 
 
+def forks(kind: ExecutorKind) -> bool:
+    """Whether its workers are copies of this process, without its other threads."""
+    if kind.name != "process":
+        return kind.name == "process:fork"
+    from multiprocessing import get_start_method
+
+    return get_start_method() == "fork"
+
+
 _NO_INTERPRETERS = (
     "InterpreterPoolExecutor needs Python 3.14 or later, and this is "
     f"{sys.version_info.major}.{sys.version_info.minor}"

@@ -54,7 +54,7 @@ class MeasurementError(RuntimeError):
 
 
 class LeftRunningError(RuntimeError):
-    """Every call of a task leaves a thread running."""
+    """A task leaves threads running, with which the rest can't be measured."""
 
 
 def _explain(error: BaseException) -> str:
@@ -113,7 +113,7 @@ class Experiment:
             raise ValueError(f"there is no executor to measure under: {reasons}")
         self._measured: dict[str, list[Measurement]] = {kind.name: [] for kind in self.kinds}
         self._alone: float | None = None
-        self._threads_left = False
+        self._threads_left = ""
         self._gil: GilRecord | None = None
         self._gil_unavailable = "the threads were not monitored"
 
@@ -175,6 +175,11 @@ class Experiment:
     ) -> Measurement:
         threads, processes = set(threading.enumerate()), set(kinds.children())
         try:
+            if self._threads_left and kinds.forks(kind):
+                raise LeftRunningError(
+                    f"the task left threads running ({self._threads_left}), and a process that is "
+                    "forked beside them may hang: use process:spawn or process:forkserver instead"
+                )
             with self.around():
                 measured = measure(kind, self.work, number, workers, self.timeout, monitor, sending)
             self._check_threads(set(threading.enumerate()) - threads, number * workers)
@@ -200,11 +205,11 @@ class Experiment:
                 "is measured later: join it before the task returns"
             )
         if not self._threads_left:
+            self._threads_left = names
             self.warnings.append(
                 f"the task left a thread running ({names}), which may have disturbed what was "
                 "measured after it"
             )
-        self._threads_left = True
 
     def _check_processes(self, left: set[BaseProcess]) -> None:
         """Those of multiprocessing, for which Python waits when it exits."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import select
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -58,8 +57,10 @@ class Rendezvous:
 
     def __init__(self, parties: int) -> None:
         self._parties = parties
-        self._folder = tempfile.mkdtemp(prefix="gildemo-")
-        self.ticket = Ticket(str(Path(self._folder, "ready")), str(Path(self._folder, "go")))
+        # It goes with this object, too, should an interruption come before the `with`.
+        self._folder = tempfile.TemporaryDirectory(prefix="gildemo-", ignore_cleanup_errors=True)
+        ready, go = (str(Path(self._folder.name, name)) for name in ("ready", "go"))
+        self.ticket = Ticket(ready, go)
         self._pipes: list[int] = []
         self._left = parties
 
@@ -95,7 +96,7 @@ class Rendezvous:
 
     def _close(self) -> None:
         # In this order: who comes later finds no pipes, and does not wait at them.
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.cleanup()
         if len(self._pipes) == 2 and self._left:
             os.write(self._pipes[1], _CALLED_OFF * self._left)
         for fd in self._pipes:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import repeat
 from types import FrameType, TracebackType
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from gildemo import signals
 from gildemo.rendezvous import CalledOffError, Ticket
@@ -74,6 +74,8 @@ class Work:
 
     task: Callable[..., object] | Statement
     args: tuple[object, ...] = ()
+    # In a worker process, which runs one at a time.
+    is_running: ClassVar[bool] = False
 
     def run(self, number: int, ticket: Ticket | None = None) -> Batch:
         """Prepare, meet the other workers, call the task `number` times, and say how long it took.
@@ -81,6 +83,7 @@ class Work:
         Raises TaskFailedError if the task fails, and CalledOffError if the others don't come.
         """
         try:
+            Work.is_running = True
             with _ForkGuard():
                 return self._run(number, ticket)
         except CalledOffError:
@@ -99,6 +102,8 @@ class Work:
             raise TaskFailedError(exited, _traceback(error)) from None
         except BaseException as error:
             raise TaskFailedError(error, _traceback(error)) from None
+        finally:
+            Work.is_running = False
 
     def _run(self, number: int, ticket: Ticket | None) -> Batch:
         began = cpu = 0.0
@@ -214,6 +219,8 @@ def _traceback(error: BaseException) -> str:
 
 
 def _on_sigterm(signum: int, frame: FrameType | None) -> None:
+    if not Work.is_running:
+        os._exit(128 + signum)
     raise _TerminatedError(128 + signum)
 
 
