@@ -1,0 +1,1 @@
+"""Calls of the standard library of which it is known whether they release the GIL."""

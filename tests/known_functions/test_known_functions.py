@@ -1,0 +1,37 @@
+"""The monitor's verdict on calls whose truth CPython's source tells."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import pytest
+
+from known_functions.known import AT_LEAST, AT_MOST, RELEASES, Known
+from known_functions.table import KNOWN
+
+
+@pytest.mark.parametrize("known", KNOWN, ids=lambda known: known.name)
+def test_verdict_is_the_known_one(
+    known: Known,
+    assert_releases_gil: Callable[..., Any],
+    assert_holds_gil: Callable[..., Any],
+    children: Callable[[], set[int]],
+) -> None:
+    if reason := known.missing():
+        pytest.skip(reason)
+    process = psutil.Process()
+    before = threading.active_count(), process.num_fds(), children()
+    with known.prepared() as call:
+        if known.expected_in(sys.version_info[:2]) == RELEASES:
+            assert_releases_gil(call, at_most=AT_MOST)
+        else:
+            assert_holds_gil(call, at_least=AT_LEAST)
+    assert (threading.active_count(), process.num_fds(), children()) == before
+
+
+def test_names_are_unique() -> None:
+    assert len({known.name for known in KNOWN}) == len(KNOWN)
