@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
+from known_functions import document
 from known_functions.known import AT_LEAST, AT_MOST, RELEASES, Known
 from known_functions.table import KNOWN
 
@@ -35,3 +36,24 @@ def test_verdict_is_the_known_one(
 
 def test_names_are_unique() -> None:
     assert len({known.name for known in KNOWN}) == len(KNOWN)
+
+
+@pytest.mark.parametrize("held", [0.11, 0.5, 0.89])
+def test_in_between_is_no_verdict(held: float) -> None:
+    assert document.verdict(held) is None
+
+
+def test_document_is_rendered_from_its_figures() -> None:
+    assert document.DOCUMENT.read_text() == document.render(document.read())
+
+
+@pytest.mark.parametrize("version", document.read())
+def test_published_figures_agree_with_the_table(version: str) -> None:
+    held = document.read()[version]["held"]
+    major, minor = map(int, version.split("."))
+    missing = {known.name for known in KNOWN if known.new_in <= (major, minor)} - set(held)
+    assert not missing
+    assert not set(held) - {known.name for known in KNOWN}
+    for known in KNOWN:
+        if known.name in held:
+            assert document.verdict(held[known.name]) == known.expected_in((major, minor)), known
