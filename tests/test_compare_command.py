@@ -209,7 +209,9 @@ def test_ctrl_c_prints_complete_rounds_and_leaves_nothing(times: int) -> None:
         assert status == 130
         assert "Traceback" not in shown + output
         assert "interrupted; this is what was measured so far" in shown
-        assert re.search(r"; [234] rounds of", " ".join(output.split()))
+        rounds = re.search(r"; (\d+) rounds of", " ".join(output.split()))
+        assert rounds is not None
+        assert 2 <= int(rounds[1]) < 99
         assert left_of_session(command.process.pid) == []
 
 

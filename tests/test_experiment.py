@@ -89,8 +89,9 @@ def test_times_must_be_reasonable(name: str, value: float) -> None:
 
 
 def test_timeout_must_be_positive() -> None:
-    with pytest.raises(ValueError, match="timeout must be more than 0 seconds, not 0"):
-        compare(divmod, 7, 2, timeout=0)
+    for timeout in (0, -1, float("nan"), 1e10):
+        with pytest.raises(ValueError, match="timeout must be more than 0 seconds, and"):
+            compare(divmod, 7, 2, timeout=timeout)
 
 
 @pytest.mark.parametrize("executor", ["serial", "thread", "process"])

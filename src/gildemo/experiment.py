@@ -91,7 +91,10 @@ class Experiment:
         if workers < 1:
             raise ValueError(f"workers must be 1 or more, not {workers}")
         if timeout is not None and not 0 < timeout <= _LONGEST_TIMEOUT:
-            raise ValueError(f"timeout must be more than 0 seconds, not {timeout:g}")
+            raise ValueError(
+                f"timeout must be more than 0 seconds, and at most {_LONGEST_TIMEOUT:g}, "
+                f"not {timeout:g}"
+            )
         if args and isinstance(task, Statement):
             raise TypeError("a gildemo.Statement takes no arguments: put them into its set-up")
         self.work = Work(task, args)
