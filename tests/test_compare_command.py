@@ -48,6 +48,7 @@ def test_statement_has_all_executors_and_a_reason(tmp_path: Path) -> None:
     assert "\x1b" not in result.stdout
     for text in ("zlib.compress(d)", "serial", "threads", "processes", "one call takes"):
         assert text in result.stdout
+    assert "1 round of 1 call a worker" in " ".join(result.stdout.split())
 
 
 def test_lines_of_a_statement_are_joined() -> None:
@@ -110,6 +111,7 @@ def test_bad_usage_is_told(arguments: tuple[str, ...], message: str) -> None:
         (("-s", "import no_such_module", "pass"), "No module named 'no_such_module'"),
         (("1 / 0",), "ZeroDivisionError: division by zero"),
         (("raise GeneratorExit",), "GeneratorExit"),
+        (("tasks_for_tests.fail()",), "(add -s 'import tasks_for_tests', or name a function"),
         (("raise KeyboardInterrupt",), "KeyboardInterrupt"),
         (
             ("--executors", "serial", "--min-time", "0", "-s", "import os", "os._exit(0)"),
@@ -191,7 +193,7 @@ def test_no_process_is_forked_beside_threads_of_the_task() -> None:
     arguments = ("compare", *QUICK, "--workers", "1", "tasks_for_tests:keep_a_thread")
     result = gildemo(*arguments, "--executors", "serial,process:fork")
     assert result.returncode == 1
-    assert "use process:spawn or process:forkserver" in result.stderr
+    assert "use process:spawn instead of process" in result.stderr
     result = gildemo(*arguments, "--executors", "serial,process:spawn")
     assert result.returncode == 0
     assert "the task left a thread running (kept)" in result.stderr
@@ -284,7 +286,8 @@ def test_report_of_wrong_figures_is_refused(tmp_path: Path) -> None:
     ("text", "message"),
     [
         (None, "can't read"),
-        ("{", "Expecting"),
+        ("{", "this is not JSON: Expecting"),
+        ('{"schema": 1, "gil": null}', "this is of `gildemo watch`"),
         ("[]", "not a comparison of schema 1"),
         ('{"comparisons": 5}', "not a comparison of schema 1"),
     ],

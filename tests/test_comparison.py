@@ -115,6 +115,11 @@ def test_a_task_that_can_not_be_called_is_refused() -> None:
         compare(42)  # type: ignore[arg-type]
 
 
+def test_executors_are_a_list() -> None:
+    with pytest.raises(TypeError, match="executors must be a list of names, not 'thread'"):
+        compare(divmod, 7, 2, executors="thread")
+
+
 @pytest.mark.parametrize("executor", ["serial", "thread", "process"])
 def test_statement_runs_its_set_up_unmeasured_and_in_one_scope(executor: str) -> None:
     statement = Statement(

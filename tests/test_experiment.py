@@ -211,6 +211,18 @@ def test_result_that_can_not_be_unpickled_is_told() -> None:
     assert "missing 1 required positional argument" in str(c["process"].unsendable)
 
 
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_function_of_a_console_is_sent_by_cloudpickle(method: str) -> None:
+    output = run_python(f"""
+        import gildemo
+        def f(n): return n + 1
+        names = ["serial", "process:{method}"]
+        c = gildemo.compare(f, 1, executors=names, rounds=1, min_time=0)
+        print(c["process:{method}"].sending > 0)
+    """)
+    assert output == "True\n"
+
+
 def test_statement_takes_no_arguments() -> None:
     with pytest.raises(TypeError, match=r"a gildemo\.Statement takes no arguments"):
         compare(Statement("pass"), 1)

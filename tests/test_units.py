@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gildemo.units import number, rounded_up, seconds
+from gildemo.units import counted, number, rounded_up, seconds
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,14 @@ def test_seconds(value: float, text: str) -> None:
 )
 def test_number(value: float, text: str) -> None:
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1, "1 call"), (2, "2 calls"), (9999, "9,999 calls"), (10**7, "10.0M calls")],
+)
+def test_counted(value: int, text: str) -> None:
+    assert counted(value, "call") == text
 
 
 @pytest.mark.parametrize(

@@ -250,5 +250,21 @@ def test_reason_of_neither_tells_of_interpreters_that_gain() -> None:
 def test_unclear_reason_says_how_many_more_rounds_would_tell() -> None:
     times = walls(serial=[3.0] * 4, thread=[1.0, 1.5, 1.1, 1.4], process=[1.0] * 4)
     text = comparison(times, {})
-    assert "The spread is wider than the difference" in text
+    assert text.startswith("The rounds don't tell on which side of 10%")
+    assert "threads take 1.25 times (1.00 to 1.50 in 4 rounds) as long as processes" in text
     assert "more rounds would tell" in text
+    assert "are as fast" not in text
+
+
+def test_unclear_reason_names_what_is_unclear() -> None:
+    times = walls(serial=[1.0, 1.2] * 4, thread=[1.0] * 8, process=[1.05] * 8)
+    text = comparison(times, {})
+    assert "threads are 1.10 times (1.00 to 1.20 in 8 rounds) as fast as one after another" in text
+    assert "as long as processes" not in text
+    assert "It is too close for more rounds, or other programs keep the CPUs busy." in text
+
+
+def test_reason_of_calls_that_use_all_cpus_by_themselves() -> None:
+    text = comparison(NO_GAIN, {"serial": {"cpu": 2.0}}, gil=record(0.0, 2.0))
+    assert "a call alone keeps 2.0 CPUs busy, as it starts threads of its own" in text
+    assert "could be 1.00 times as fast" in text

@@ -36,6 +36,17 @@ than expected, 130 interrupted; of `watch`, that of the program
 """
 
 
+_COMPARE_EPILOG = """\
+examples:
+  gildemo compare -s 'import zlib; d = bytes(10**7)' 'zlib.compress(d)'
+  gildemo compare package.module:function --arg 'range(10)' --arg 3
+  gildemo compare --expect threads --json after.json package.module:function
+
+exit status: 0 done, 1 the measured code failed, 2 bad usage, 3 another verdict
+than expected, 130 interrupted
+"""
+
+
 class _TerminatedError(KeyboardInterrupt):
     """SIGTERM or SIGHUP: an interruption, but for its exit status."""
 
@@ -148,7 +159,7 @@ def _add_compare(commands: Any) -> None:
         "it, or on a function, and say which to use, and why.",
         usage="gildemo compare [options] [-s SETUP] STMT ...\n"
         "       gildemo compare [options] package.module:function [--arg EXPR ...]",
-        epilog=_EPILOG,
+        epilog=_COMPARE_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     compare.add_argument(
@@ -192,7 +203,7 @@ def _add_compare(commands: Any) -> None:
         help="give up if one measurement takes so long (default: never)",
     )
     _add_common(compare, workers="", rounds="until the answer is clear")
-    compare.add_argument("statement", nargs="+", help=argparse.SUPPRESS)
+    compare.add_argument("statement", nargs="+", metavar="STMT", help=argparse.SUPPRESS)
     compare.set_defaults(run="compare")
 
 
@@ -227,7 +238,7 @@ def _add_common(parser: argparse.ArgumentParser, workers: str, rounds: str) -> N
         type=lambda text: tuple(text.split(",")),
         metavar="LIST",
         help="comma-separated: serial, thread, process, process:spawn (or another start "
-        "method), interpreter (default: all)",
+        "method), interpreter (Python 3.14 and later; default: all)",
     )
     parser.add_argument(
         "--plot", metavar="FILE", help="draw the figures (.png, .svg or .pdf by its ending)"
@@ -257,7 +268,7 @@ def _add_watch(commands: Any) -> None:
     watch.add_argument(
         "-m", dest="module", action="store_true", help="the program is a module or a package"
     )
-    watch.add_argument("program", help=argparse.SUPPRESS)
+    watch.add_argument("program", metavar="script.py", help=argparse.SUPPRESS)
     watch.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     watch.set_defaults(run="watch")
 

@@ -59,7 +59,7 @@ def demo(arguments: argparse.Namespace) -> int:
         if arguments.original:
             demonstration = demonstrations.original(**options)
         else:
-            names = arguments.executors or executors.NAMES
+            names = arguments.executors or executors.AVAILABLE
             demonstration = demonstrations.demonstration(names=names, **options)
     except ValueError as error:
         return usage_error(str(error))

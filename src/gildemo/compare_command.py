@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import contextlib
 import faulthandler
+import importlib.util
 import json
 import os
+import re
 import signal
 import sys
 import tempfile
@@ -42,7 +44,7 @@ def compare(arguments: argparse.Namespace) -> int:
             *args,
             name=name,
             workers=arguments.workers,
-            executors=arguments.executors or executors.NAMES,
+            executors=arguments.executors or executors.AVAILABLE,
             timeout=arguments.timeout,
             sending=True,
         )
@@ -71,7 +73,7 @@ def _measure(experiment: Experiment, arguments: argparse.Namespace) -> int:
         raise interruption from None
     except MeasurementError as error:
         _report(experiment, arguments)
-        sys.stderr.write(f"{_shortened(error.trace)}gildemo: {error}\n")
+        sys.stderr.write(f"{_shortened(error.trace)}gildemo: {error}{_hint(error)}\n")
         return commands.EXIT_FAILED
     failed = _report(experiment, arguments)
     found = experiment.comparison()
@@ -144,6 +146,14 @@ def _printing_noticed(experiment: Experiment) -> Iterator[None]:
         )
 
 
+def _hint(error: MeasurementError) -> str:
+    """What to write instead, if a statement names a module that it did not import."""
+    found = re.search(r"name '(\w+)' is not defined", str(error.__cause__))
+    if found is None or importlib.util.find_spec(found[1]) is None:
+        return ""
+    return f" (add -s 'import {found[1]}', or name a function as {found[1]}:function)"
+
+
 def _shortened(trace: str) -> str:
     lines = [line if len(line) < 1000 else f"{line[:1000]}..." for line in trace.splitlines()]
     return "".join(f"{line}\n" for line in lines)
@@ -204,6 +214,11 @@ def report(arguments: argparse.Namespace) -> int:
 
 def _read(path: Path) -> list[Comparison]:
     """The comparisons in a file of `compare` or of the demonstration."""
-    data = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"this is not JSON: {error}") from error
+    if isinstance(data, dict) and "gil" in data and "executors" not in data:
+        raise ValueError("this is of `gildemo watch`; report is for compare and the demonstration")
     found = data.get("comparisons", [data]) if isinstance(data, dict) else [data]
     return [Comparison.from_dict(part) for part in (found if isinstance(found, list) else [found])]

@@ -161,7 +161,10 @@ def _times(ratio: float) -> str:
 
 
 # Said instead of a conclusion.
-_UNCLEAR = ", but the rounds differ too much to conclude from that: is the machine busy?"
+_UNCLEAR = (
+    ", but the rounds differ too much to conclude from that: is the machine busy? Try again, or "
+    "with --rounds 9."
+)
 
 
 def _is_unclear(comparison: Comparison | None) -> bool:

@@ -213,6 +213,9 @@ _KINDS = {
 
 NAMES = tuple(_KINDS)
 
+# Those that this Python has.
+AVAILABLE = tuple(name for name, kind in _KINDS.items() if kind.unavailable is None)
+
 
 def resolve(executor: str | ExecutorKind) -> ExecutorKind:
     """The kind of a name: serial, thread, process, process:START_METHOD or interpreter.
@@ -225,7 +228,10 @@ def resolve(executor: str | ExecutorKind) -> ExecutorKind:
     if name == "process" and start_method:
         return process(start_method)
     if executor not in _KINDS:
-        raise ValueError(f"unknown executor {executor!r}: use one of {', '.join(NAMES)}")
+        raise ValueError(
+            f"unknown executor {executor!r}: use serial, thread, process, process:START_METHOD or "
+            "interpreter"
+        )
     return _KINDS[executor]
 
 

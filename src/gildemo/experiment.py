@@ -59,7 +59,10 @@ class LeftRunningError(RuntimeError):
 
 def _explain(error: BaseException) -> str:
     if isinstance(error, concurrent.futures.BrokenExecutor):
-        return "a worker ended before its task did (was it killed, or did it call os._exit?)"
+        return (
+            "a worker ended before its task did (was it killed, did it call os._exit(), or is "
+            "this called from a script without `if __name__ == '__main__':`?)"
+        )
     if isinstance(error, TimedOutError):
         return str(error)
     return describe(error)
@@ -86,6 +89,8 @@ class Experiment:
             raise TypeError(
                 f"task must be callable or a gildemo.Statement, not {type(task).__name__}"
             )
+        if isinstance(executors, str):
+            raise TypeError(f"executors must be a list of names, not {executors!r}")
         if workers is None:
             workers = max(2, kinds.usable_cpus())
         if workers < 1:
@@ -181,7 +186,8 @@ class Experiment:
             if self._threads_left and kinds.forks(kind):
                 raise LeftRunningError(
                     f"the task left threads running ({self._threads_left}), and a process that is "
-                    "forked beside them may hang: use process:spawn or process:forkserver instead"
+                    "forked beside them may hang: use process:spawn instead of process "
+                    "(--executors serial,thread,process:spawn)"
                 )
             with self.around():
                 measured = measure(kind, self.work, number, workers, self.timeout, monitor, sending)

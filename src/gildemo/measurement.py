@@ -9,6 +9,7 @@ import importlib.util
 import os
 import pickle
 import statistics
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -37,7 +38,8 @@ class Measurement:
     """What one round of one executor took, in seconds.
 
     startup: to create the executor and to have every worker ready. wall: from the common start
-    of the workers until the last result. cpu: of the worker with the most CPU time. sending: to
+    of the workers until the last result. cpu: CPU time of the worker with the most, with the
+    threads that the task started, unless it shared its process with other workers. sending: to
     send the task to a worker and its result back, or None; unsendable: why it can't be sent.
     """
 
@@ -88,7 +90,8 @@ def _in_turn(
         batches = [
             executor.submit(work.run, number).result(_left(deadline)) for _ in range(workers)
         ]
-    return Measurement(startup, sum(b.seconds for b in batches), max(b.cpu for b in batches))
+    cpu = max(batch.process_cpu for batch in batches)
+    return Measurement(startup, sum(batch.seconds for batch in batches), cpu)
 
 
 def _at_once(
@@ -109,7 +112,10 @@ def _at_once(
         startup = time.perf_counter() - began
         with monitor or contextlib.nullcontext():
             wall, batches = _run_together(executor, work, number, workers, deadline)
-        measured = Measurement(startup, wall, max(b.cpu for b in batches))
+        alone = len({batch.pid for batch in batches}) == workers
+        measured = Measurement(
+            startup, wall, max(b.process_cpu if alone else b.cpu for b in batches)
+        )
         if not sending:
             return measured
         if kind.pickles:
@@ -126,6 +132,8 @@ def picklable(work: Work) -> Work:
     An executor would tell it later, and each in another way.
     """
     why = not_picklable(work)
+    if why is None and _is_of_a_console(work.task):
+        why = "it is defined in an interactive session, which workers can't import"
     if why is None:
         return work
     if importlib.util.find_spec("cloudpickle") is None:
@@ -139,6 +147,13 @@ def picklable(work: Work) -> Work:
         return work
     raise UnpicklableTaskError(
         f"the task or its arguments can't be pickled, not even by cloudpickle ({why})"
+    )
+
+
+def _is_of_a_console(task: object) -> bool:
+    """Whether it has a name that a worker which is spawned does not find, as it is in no file."""
+    return getattr(task, "__module__", None) == "__main__" and not hasattr(
+        sys.modules["__main__"], "__file__"
     )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from gildemo.result import Comparison, ExecutorResult, Ratio, Verdict
 from gildemo.units import rounded_up, seconds
-from gildemo.verdict import MARGIN, Decision, Ground, process_name, ratio
+from gildemo.verdict import MARGIN, Decision, Ground, is_clear, process_name, ratio
 
 # A measured speed-up and the one that the GIL allows disagree, if they differ by this factor.
 _DISAGREEMENT = 1.25
@@ -69,13 +71,26 @@ def _gains(comparison: Comparison, decision: Decision) -> str:
 
 
 def _unclear(comparison: Comparison, decision: Decision) -> str:
-    gains = _gains(comparison, decision)
+    process = process_name(comparison.executors) or ""
+    gains = {"threads": "thread", "processes": process}
+    found = {
+        f"{name} are {{}} as fast as one after another": decision.gains[executor]
+        for name, executor in gains.items()
+        if executor in decision.gains
+    }
+    assert decision.threads_to_processes is not None
+    found["threads take {} as long as processes"] = decision.threads_to_processes
+    open_ = [
+        text.format(_interval(ratio, comparison.rounds))
+        for text, ratio in found.items()
+        if not is_clear(ratio)
+    ]
     text = (
-        f"The spread is wider than the difference: {_threads_took(comparison, decision)} as "
-        f"processes{'; ' if gains else ''}{gains}."
+        f"The rounds don't tell on which side of {MARGIN - 1:.0%}, from where a difference counts, "
+        f"this is: {_with_sending(comparison)}{'; '.join(open_)}."
     )
     if decision.more_rounds is None:
-        return f"{text} No reasonable number of rounds would tell."
+        return f"{text} It is too close for more rounds, or other programs keep the CPUs busy."
     s = "" if decision.more_rounds == 1 else "s"
     return f"{text} About {rounded_up(decision.more_rounds)} more round{s} would tell."
 
@@ -167,7 +182,7 @@ def _on_gil(comparison: Comparison, decision: Decision) -> str:
     held = held_share(comparison)
     if held is None or decision.ground is Ground.TOO_SHORT:
         return ""
-    allowed = min(comparison.workers, 1 / held if held else comparison.workers)
+    allowed = min(_room(comparison), 1 / held if held else math.inf)
     text = (
         f"A call holds the GIL for {held:.0%} of its time, as a monitor saw, with which threads "
         f"could be {allowed:.2f} times as fast"
@@ -184,10 +199,27 @@ def _on_gil(comparison: Comparison, decision: Decision) -> str:
     return f"{text}."
 
 
+def _cpus_used(comparison: Comparison) -> float:
+    """How many CPUs one call keeps busy by itself, or 0 if that is not known."""
+    alone = comparison.executors.get("serial")
+    return 0.0 if alone is None or not comparison.call else alone.cpu / comparison.call
+
+
+def _room(comparison: Comparison) -> float:
+    """How many calls there are workers for, and, as far as they need one, CPUs."""
+    used = _cpus_used(comparison)
+    return min(comparison.workers, max(1.0, comparison.cpus / used) if used else math.inf)
+
+
 def _what_else(comparison: Comparison, result: ExecutorResult) -> str:
     """What keeps calls from running side by side that is not the GIL."""
-    alone = comparison.executors.get("serial")
-    if alone is not None and comparison.call and alone.cpu > 0.5 * comparison.call:
+    alone, used = comparison.executors.get("serial"), _cpus_used(comparison)
+    if used > _DISAGREEMENT:
+        return (
+            f"a call alone keeps {used:.1f} CPUs busy, as it starts threads of its own, and there "
+            f"are {comparison.cpus}"
+        )
+    if alone is not None and used > 0.5:
         growth = result.cpu / alone.cpu
         if growth > _COMPETITION:
             return (

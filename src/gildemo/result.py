@@ -60,7 +60,8 @@ class ExecutorResult:
     serial wall time divided by this one, or None without a serial run. efficiency: speedup divided
     by the number of CPUs that can be at work, at most one a worker. walls: the wall time of each
     round, divided as `wall` by the calls that a worker made in it. throughput: calls per second.
-    cpu: seconds of CPU time that a call took in its worker's thread. sending: seconds to send one
+    cpu: seconds of CPU time that a call took, with the threads that it started itself, but for the
+    executors whose workers share a process. sending: seconds to send one
     call to a worker and its result back, or None if that was not measured; unsendable: why it
     can't be sent. break_even: from how many seconds on a call, sent by itself, is faster here than
     serially, or None if that is not known or never.

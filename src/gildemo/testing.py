@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from gildemo import units
 from gildemo.monitor import GilMonitor, GilRecord, wilson
 
 T = TypeVar("T")
@@ -46,7 +47,7 @@ class GilUsage(Generic[T]):
     def __str__(self) -> str:
         return (
             f"held the GIL for {self.held:.1%} (± {self.error:.1%}) of {self.calls} "
-            f"call{'s' if self.calls != 1 else ''} of {self.seconds:.3g} s each"
+            f"call{'s' if self.calls != 1 else ''} of {units.seconds(self.seconds)} each"
         )
 
 

@@ -21,6 +21,12 @@ def number(value: float) -> str:
     return _three_digits(value)
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things, with a plural where it needs one."""
+    many = f"{count:,}" if count < 10_000 else number(count)
+    return f"1 {noun}" if count == 1 else f"{many} {noun}s"
+
+
 def rounded_up(value: float) -> str:
     """A number that is not smaller, with two digits that are not 0."""
     size = 1

@@ -161,14 +161,15 @@ def _more_rounds(walls: Walls) -> int | None:
     needed = [
         _rounds_needed(_ratios(walls[a], walls[b]))
         for a, b in pairs
-        if not _is_clear(ratio(walls[a], walls[b]))
+        if not is_clear(ratio(walls[a], walls[b]))
     ]
     rounds = len(walls["thread"])
     most = max(needed, default=rounds + 1)
     return None if most > _MOST_ROUNDS else max(1, math.ceil(most) - rounds)
 
 
-def _is_clear(found: Ratio) -> bool:
+def is_clear(found: Ratio) -> bool:
+    """Whether the interval is on one side of the margin."""
     return found.high <= MARGIN or found.low > MARGIN
 
 

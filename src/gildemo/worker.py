@@ -24,7 +24,7 @@ from gildemo.statement import Statement
 _GRACE = 1.0
 
 # Of an exception's message, in characters.
-_LONGEST_MESSAGE = 500
+_LONGEST_MESSAGE = 1000
 
 
 class TaskExitError(RuntimeError):
@@ -56,10 +56,15 @@ class _TerminatedError(SystemExit):
 
 
 class Batch(NamedTuple):
-    """What one worker measured: the seconds that its calls took, and the CPU time of its thread."""
+    """What one worker measured: the seconds that its calls took, and the CPU time.
+
+    cpu: of its thread; process_cpu: of its process, with all threads. pid: of that process.
+    """
 
     seconds: float
     cpu: float
+    process_cpu: float
+    pid: int
 
 
 class Results:
@@ -106,13 +111,13 @@ class Work:
             Work.is_running = False
 
     def _run(self, number: int, ticket: Ticket | None) -> Batch:
-        began = cpu = 0.0
+        began = cpu = process_cpu = 0.0
 
         def begin() -> None:
-            nonlocal began, cpu
+            nonlocal began, cpu, process_cpu
             if ticket is not None:
                 ticket.arrive()
-            cpu = time.thread_time()
+            cpu, process_cpu = time.thread_time(), time.process_time()
             began = time.perf_counter()
 
         calls = repeat(None, number)
@@ -121,7 +126,12 @@ class Work:
         else:
             begin()
             Results.last = _call(self.task, self.args, calls)
-        return Batch(time.perf_counter() - began, time.thread_time() - cpu)
+        return Batch(
+            time.perf_counter() - began,
+            time.thread_time() - cpu,
+            time.process_time() - process_cpu,
+            os.getpid(),
+        )
 
     def give_back(self) -> object:
         """Return the last result, without calling the task."""

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from gildemo.report.table import MEANINGS, heading, meaning, plain_table
 from gildemo.result import Comparison, ExecutorResult, Spread
-from gildemo.units import number, seconds
+from gildemo.units import counted, number, seconds
 
 # From so many columns on, there is room for all.
 _WIDE = 96
@@ -17,20 +17,18 @@ _WIDE = 96
 
 def setting(comparison: Comparison) -> str:
     """What was measured, and how."""
-    s = "" if comparison.calls == 1 else "s"
-    calls = number(comparison.calls) if comparison.calls >= 10_000 else str(comparison.calls)
     alone = "" if comparison.call is None else f"one call takes {seconds(comparison.call)}; "
     return (
-        f"{alone}{comparison.workers} workers at once on "
-        f"{comparison.cpus} CPUs, Python {comparison.python}; {comparison.rounds} rounds of "
-        f"{calls} call{s} a worker"
+        f"{alone}{counted(comparison.workers, 'worker')} at once on "
+        f"{counted(comparison.cpus, 'CPU')}, Python {comparison.python}; "
+        f"{counted(comparison.rounds, 'round')} of {counted(comparison.calls, 'call')} a worker"
     )
 
 
 def table(comparison: Comparison, width: int) -> Table:
     """A row for each executor: how long, how fast, and what it costs."""
     found = plain_table()
-    found.add_column("executor", max_width=11, overflow="fold")
+    found.add_column("executor", min_width=10, no_wrap=True)
     wide = width >= _WIDE
     headings = ["wall\ntime", "lowest to\nhighest", "calls/s", "speed-\nup"]
     headings += ["effi-\nciency"] if wide else []
@@ -70,9 +68,9 @@ def _costs(name: str, result: ExecutorResult) -> tuple[str, str, str]:
 
 
 LEGEND = (
-    "wall time: of one call on each worker, from a common start until the last result. to send: a "
-    "call to a worker, and its result back. pays from: the length of a call, sent by itself, from "
-    "which that is faster than one after another."
+    "wall time: of one call on each worker, from a common start until the last result; speed-up: "
+    "of calls in batches. to send: a call to a worker, and its result back. pays from: the length "
+    "of a call, sent by itself, from which that is faster than one after another."
 )
 
 

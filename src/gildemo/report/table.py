@@ -31,7 +31,7 @@ MEANINGS = {
 
 def heading(executor: str) -> str:
     """What a table calls an executor."""
-    return _HEADINGS.get(executor, executor).replace("-\n", "")
+    return _HEADINGS.get(executor, executor).replace("-\n", "").replace(":", ":\n")
 
 
 def meaning(comparison: Comparison) -> Text:
