@@ -248,9 +248,12 @@ def test_timeline(competing: GilRecord) -> None:
 
 
 @sees_waiting
-def test_waits(competing: GilRecord) -> None:
-    line = competing.timeline
-    for thread in competing.threads:
+@retried
+def test_waits() -> None:
+    work = pure_python(1.0)
+    record = watch(one=work, two=work)
+    line = record.timeline
+    for thread in record.threads:
         bounds = [line[0][0], *itertools.chain.from_iterable(thread.waits), line[-1][1]]
         assert bounds == sorted(bounds)
         total = sum(end - start for start, end in thread.waits) / (line[-1][1] - line[0][0])
