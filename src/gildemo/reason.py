@@ -80,14 +80,11 @@ def _unclear(comparison: Comparison, decision: Decision) -> str:
     }
     assert decision.threads_to_processes is not None
     found["threads take {} as long as processes"] = decision.threads_to_processes
-    open_ = [
-        text.format(_interval(ratio, comparison.rounds))
-        for text, ratio in found.items()
-        if not is_clear(ratio)
-    ]
+    unclear = {text: ratio for text, ratio in found.items() if not is_clear(ratio)} or found
+    figures = [text.format(_interval(r, comparison.rounds)) for text, r in unclear.items()]
     text = (
         f"The rounds don't tell on which side of {MARGIN - 1:.0%}, from where a difference counts, "
-        f"this is: {_with_sending(comparison)}{'; '.join(open_)}."
+        f"this is: {_with_sending(comparison)}{'; '.join(figures)}."
     )
     if decision.more_rounds is None:
         return f"{text} It is too close for more rounds, or other programs keep the CPUs busy."
