@@ -38,7 +38,7 @@ class Measurement:
     """What one round of one executor took, in seconds.
 
     startup: to create the executor and to have every worker ready. wall: from the common start
-    of the workers until the last result. cpu: CPU time of the worker with the most, with the
+    of the workers until the last result. cpu: CPU time of a worker on average, with the
     threads that the task started, unless it shared its process with other workers. sending: to
     send the task to a worker and its result back, or None; unsendable: why it can't be sent.
     """
@@ -90,7 +90,7 @@ def _in_turn(
         batches = [
             executor.submit(work.run, number).result(_left(deadline)) for _ in range(workers)
         ]
-    cpu = max(batch.process_cpu for batch in batches)
+    cpu = statistics.fmean(batch.process_cpu for batch in batches)
     return Measurement(startup, sum(batch.seconds for batch in batches), cpu)
 
 
@@ -114,7 +114,7 @@ def _at_once(
             wall, batches = _run_together(executor, work, number, workers, deadline)
         alone = len({batch.pid for batch in batches}) == workers
         measured = Measurement(
-            startup, wall, max(b.process_cpu if alone else b.cpu for b in batches)
+            startup, wall, statistics.fmean(b.process_cpu if alone else b.cpu for b in batches)
         )
         if not sending:
             return measured

@@ -205,7 +205,11 @@ def _cpus_used(comparison: Comparison) -> float:
 def _room(comparison: Comparison) -> float:
     """How many calls there are workers for, and, as far as they need one, CPUs."""
     used = _cpus_used(comparison)
-    return min(comparison.workers, max(1.0, comparison.cpus / used) if used else math.inf)
+    if used < 0.5:
+        return comparison.workers
+    # What is measured to be about one is one.
+    each = used if used > _DISAGREEMENT else 1.0
+    return min(comparison.workers, max(1.0, comparison.cpus / each))
 
 
 def _what_else(comparison: Comparison, result: ExecutorResult) -> str:
