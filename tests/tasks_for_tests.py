@@ -19,11 +19,6 @@ def fail() -> None:
     raise Mishap("on purpose")
 
 
-def fail_in_process_of(pid: int) -> None:
-    if os.getpid() == pid:
-        raise Mishap("in the process that measures")
-
-
 def kill_itself() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -51,12 +46,6 @@ def hang_with_child(path: str) -> None:
     pid = os.posix_spawnp("sleep", ["sleep", "1000"], os.environ)
     Path(path).write_text(str(pid), encoding="ascii")
     os.waitpid(pid, 0)
-
-
-def kill_workers(pid: int) -> None:
-    """Kill the process that runs this, unless it is the one that measures."""
-    if os.getpid() != pid:
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 class OddError(Exception):

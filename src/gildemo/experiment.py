@@ -140,7 +140,7 @@ class Experiment:
         not_negative("min_time", min_time)
         if kind is None:
             process = verdict.process_name(self._measured)
-            kind = kinds.resolve(process or "serial")
+            kind = next((k for k in self.kinds if k.name == process), kinds.resolve("serial"))
         while True:
             took = self._measure(kind, self.number, workers=1).wall
             self._alone = took / self.number
