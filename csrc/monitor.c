@@ -16,42 +16,50 @@ typedef enum { NEW, RUNNING, STOPPED } MonitorState;
 
 typedef struct {
     PyObject_HEAD
-    double interval; /* seconds */
+    SliceLengths lengths;
     MonitorState state;
     pid_t pid; /* the process in which it was started */
     Watch *watch;
 } MonitorObject;
 
-static PyObject *
-monitor_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+/* An "O&" converter, from seconds to ns. */
+static int
+convert_length(PyObject *arg, void *length)
 {
-    static char *keywords[] = {"interval", NULL};
-    PyObject *arg;
-    double interval;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:Monitor", keywords,
-                                     &arg)) {
-        return NULL;
-    }
-    interval = PyFloat_AsDouble(arg);
-    if (interval == -1.0 && PyErr_Occurred()) {
+    const double seconds = PyFloat_AsDouble(arg);
+    if (seconds == -1.0 && PyErr_Occurred()) {
         if (PyErr_ExceptionMatches(PyExc_TypeError)) {
             PyErr_Format(PyExc_TypeError,
                          "interval must be a number of seconds, not %.200s",
                          Py_TYPE(arg)->tp_name);
         }
-        return NULL;
+        return 0;
     }
-    if (!(interval >= 1e-5 && interval <= 10.0)) {
-        PyObject *value = PyFloat_FromDouble(interval);
+    if (!(seconds >= 1e-5 && seconds <= 10.0)) {
+        PyObject *value = PyFloat_FromDouble(seconds);
         PyErr_Format(PyExc_ValueError,
                      "interval must be from 1e-5 to 10 seconds, not %R",
                      value);
         Py_XDECREF(value);
+        return 0;
+    }
+    *(double *)length = seconds * 1e9;
+    return 1;
+}
+
+static PyObject *
+monitor_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"shortest", "longest", NULL};
+    SliceLengths lengths;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&O&:Monitor", keywords,
+                                     convert_length, &lengths.shortest,
+                                     convert_length, &lengths.longest)) {
         return NULL;
     }
     MonitorObject *self = (MonitorObject *)type->tp_alloc(type, 0);
     if (self != NULL) {
-        self->interval = interval;
+        self->lengths = lengths;
         self->state = NEW;
         self->watch = NULL;
     }
@@ -94,7 +102,7 @@ monitor_start(PyObject *op, PyObject *Py_UNUSED(ignored))
         return PyErr_Format(core->unavailable, "can't watch the GIL: %s",
                             why_not);
     }
-    self->watch = watch_start(&gil, self->interval * 1e9);
+    self->watch = watch_start(&gil, self->lengths);
     if (self->watch == NULL) {
         return PyErr_SetFromErrno(PyExc_OSError);
     }
@@ -163,20 +171,20 @@ monitor_resume(PyObject *op, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
-monitor_count(PyObject *op, PyObject *arg)
+monitor_held_by(PyObject *op, PyObject *arg)
 {
     MonitorObject *self = (MonitorObject *)op;
     unsigned long native_id = PyLong_AsUnsignedLong(arg);
     if (PyErr_Occurred() || check_started_here(self) < 0) {
         return NULL;
     }
-    int64_t samples;
+    WatchSums sums;
     int64_t held;
     /* Safe and worth it as in monitor_snapshot(). */
     Py_BEGIN_ALLOW_THREADS
-    watch_count(self->watch, native_id, &samples, &held);
+    held = watch_held_by(self->watch, native_id, &sums);
     Py_END_ALLOW_THREADS
-    return Py_BuildValue("LL", samples, held);
+    return Py_BuildValue("LLd", held, sums.watched, sums.squares);
 }
 
 /* (native_id, held, ticks, looks, waits, longest_hold, cpu or None) */
@@ -264,9 +272,11 @@ monitor_snapshot(PyObject *op, PyObject *Py_UNUSED(ignored))
 
     const WatchSums *sums = &tables.sums;
     PyObject *snapshot = Py_BuildValue(
-        "{s:L, s:L, s:L, s:L, s:L, s:O, s:N, s:L, s:L, s:N, s:N, s:N}",
+        "{s:L, s:L, s:L, s:L, s:d, s:L, s:d, s:L, s:O, s:N, s:L, s:L, s:N, "
+        "s:N, s:N}",
         "begin", sums->begin, "end", sums->now, "samples", sums->samples,
-        "held", sums->held, "ticks", sums->ticks, "waiting_known",
+        "watched", sums->watched, "squares", sums->squares, "held", sums->held,
+        "variance", sums->variance, "ticks", sums->ticks, "waiting_known",
         sums->waiting_known ? Py_True : Py_False, "switches",
         sums->switches_known ? PyLong_FromUnsignedLong(sums->switches_now
                                                        - sums->switches_begin)
@@ -280,12 +290,13 @@ monitor_snapshot(PyObject *op, PyObject *Py_UNUSED(ignored))
 
 PyDoc_STRVAR(
     monitor_doc,
-    "Monitor(interval)\n"
+    "Monitor(shortest, longest)\n"
     "--\n"
     "\n"
-    "A native thread that samples who holds the GIL of this interpreter,\n"
-    "every `interval` seconds on average. gildemo.GilMonitor is the one to\n"
-    "use: it makes a record of the raw counts that snapshot() returns.");
+    "A native thread that samples who holds the GIL of this interpreter, "
+    "once\n"
+    "in each slice of so many seconds. gildemo.GilMonitor is the one to use:\n"
+    "it makes a record of the raw sums that snapshot() returns.");
 
 PyDoc_STRVAR(start_doc, "start($self, /)\n--\n\nStart to watch, once.");
 PyDoc_STRVAR(stop_doc, "stop($self, /)\n--\n\nEnd the native thread.");
@@ -294,18 +305,19 @@ PyDoc_STRVAR(pause_doc,
 PyDoc_STRVAR(resume_doc,
              "_resume($self, /)\n--\n\nGo on. Only after _pause().");
 PyDoc_STRVAR(
-    count_doc,
-    "count($self, native_id, /)\n--\n\n"
-    "Return the samples so far, and those with this thread as the holder.");
+    held_by_doc,
+    "held_by($self, native_id, /)\n--\n\n"
+    "Return for how many ns this thread held the GIL so far; of how many ns\n"
+    "of slices that is; and the sum of the squares of those.");
 PyDoc_STRVAR(snapshot_doc,
-             "snapshot($self, /)\n--\n\nReturn the counts so far, as a dict.");
+             "snapshot($self, /)\n--\n\nReturn the sums so far, as a dict.");
 
 static PyMethodDef monitor_methods[] = {
     {"start", monitor_start, METH_NOARGS, start_doc},
     {"stop", monitor_stop, METH_NOARGS, stop_doc},
     {"_pause", monitor_pause, METH_NOARGS, pause_doc},
     {"_resume", monitor_resume, METH_NOARGS, resume_doc},
-    {"count", monitor_count, METH_O, count_doc},
+    {"held_by", monitor_held_by, METH_O, held_by_doc},
     {"snapshot", monitor_snapshot, METH_NOARGS, snapshot_doc},
     {NULL, NULL, 0, NULL} /* sentinel */
 };

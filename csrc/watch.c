@@ -4,6 +4,7 @@
 #include "watch.h"
 
 #include "gildemo.h"
+#include "live.h"
 #include "os_thread.h"
 
 #include <errno.h>
@@ -13,9 +14,9 @@
 #include <stdlib.h>
 
 /* To see who waits costs some microseconds a thread, so a tick, which looks at
-   that, comes with one sample out of so many, by chance, and looks at so many
-   threads. */
-#define SAMPLES_PER_TICK 16
+   that, comes with a sample only this often, on average and by chance, and
+   looks at so many threads. */
+#define TICK_NS 8000000
 #define MAX_LOOKS_PER_TICK 32
 
 /* sys.getswitchinterval() is 5 ms, if nobody has changed it. */
@@ -24,16 +25,12 @@
 /* The longest sleep, so that watch_stop() never waits for longer. */
 #define LONGEST_SLEEP_NS 20000000
 
-typedef struct {
-    PyThreadState *tstate; /* an address to compare */
-    uint64_t id;
-    unsigned long native_id;
-    int32_t thread; /* its place in the table of threads */
-} LiveThread;
+/* Over so many samples, roughly, is it seen how often the holder changes. */
+#define CHANGE_MEMORY 64
 
 struct Watch {
     GilState gil;
-    double interval;
+    SliceLengths lengths;
     pthread_t thread;
     int stop; /* atomic */
 
@@ -41,16 +38,14 @@ struct Watch {
     WatchTables tables;
 
     /* The native thread's own. */
-    LiveThread *live; /* in descending order of id */
-    LiveThread *fresh;
-    int32_t n_live;
-    uint64_t live_created;
+    LiveThreads live;
     int32_t next_look;
     int32_t holder; /* at the newest sample; it has held the GIL */
     int64_t held_since;
+    int64_t slice_begin; /* ns on the monotonic clock */
+    int64_t slice_end;
+    double change; /* change_between() two samples, on average */
     uint64_t random;
-    int64_t woke;    /* when the last sleep ended */
-    double overhead; /* ns between sleeps and of lateness, on average */
 };
 
 /* xorshift64, as in spin.c: a uniform number between 0 and 1. */
@@ -70,111 +65,33 @@ waits_for_gil(const Watch *w, unsigned long native_id)
     return os_thread_sleeps_in(native_id, w->gil.begin, w->gil.end);
 }
 
-/* Brings w->live up to date with CPython's list of thread states. */
-static void
-refresh_live(Watch *w, int at_start)
-{
-    int32_t n = 0;
-    gil_state_lock_threads();
-    const uint64_t created = gil_state_created(&w->gil);
-    PyThreadState *t = gil_state_first_thread(&w->gil);
-    for (; t != NULL && n < MAX_THREADS; t = t->next) {
-        w->fresh[n++] = (LiveThread){t, t->id, t->native_thread_id, 0};
-    }
-    gil_state_unlock_threads();
-
-    /* Both lists are in the same order, so one pass finds the old in the new:
-       the newcomers stand before, and those that ended are passed over. */
-    int32_t old = 0;
-    for (int32_t i = 0; i < n; i++) {
-        LiveThread *thread = &w->fresh[i];
-        while (old < w->n_live && w->live[old].id > thread->id) {
-            tables_note_waiting(&w->tables, w->live[old++].thread, 0);
-        }
-        if (old < w->n_live && w->live[old].id == thread->id) {
-            thread->thread = w->live[old++].thread;
-        }
-        else {
-            /* One that starts later had no CPU time before. */
-            int64_t cpu = at_start ? os_thread_cpu_time(thread->native_id) : 0;
-            thread->thread = tables_add_thread(&w->tables, thread->id, cpu);
-        }
-        if (thread->thread != OTHER_THREADS) {
-            w->tables.threads[thread->thread].native_id = thread->native_id;
-        }
-    }
-
-    for (; old < w->n_live; old++) {
-        tables_note_waiting(&w->tables, w->live[old].thread, 0);
-    }
-
-    LiveThread *swap = w->live;
-    w->live = w->fresh;
-    w->fresh = swap;
-    w->n_live = n;
-    w->live_created = created;
-}
-
-/* Who holds the GIL: a place in the table of threads, or NOBODY. */
-static int32_t
-find_holder(Watch *w)
-{
-    PyThreadState *holder;
-    /* The address names one thread state only as long as no other was made
-       since the list was read. Threads that come too fast for that are rare,
-       and then the last try counts. */
-    int tries = 4;
-    do {
-        if (gil_state_created(&w->gil) != w->live_created) {
-            refresh_live(w, 0);
-        }
-        holder = gil_state_holder(&w->gil);
-    } while (gil_state_created(&w->gil) != w->live_created && --tries > 0);
-
-    if (holder == NULL) {
-        return NOBODY;
-    }
-    if (tries == 0) {
-        return OTHER_THREADS;
-    }
-    for (int32_t i = 0; i < w->n_live; i++) {
-        if (w->live[i].tstate == holder) {
-            int32_t thread = w->live[i].thread;
-            if (w->tables.threads[thread].held == 0) {
-                /* In 3.11 a new thread state has its creator's native id until
-                   its own thread runs. One that holds the GIL does run. */
-                refresh_live(w, 0);
-            }
-            return thread;
-        }
-    }
-    return OTHER_THREADS;
-}
-
 /* Looks who waits for the GIL, and reads the CPU clocks. */
 static void
 tick(Watch *w)
 {
     WatchTables *tables = &w->tables;
-    refresh_live(w, 0);
+    live_refresh(&w->live, &w->gil, tables, 0);
     tables->sums.ticks++;
-    for (int32_t i = 0; i < w->n_live; i++) {
-        tables->threads[w->live[i].thread].ticks++;
+    for (int32_t i = 0; i < w->live.n; i++) {
+        tables->threads[w->live.threads[i].thread].ticks++;
     }
 
-    int32_t looks = Py_MIN(w->n_live, MAX_LOOKS_PER_TICK);
+    int32_t looks = Py_MIN(w->live.n, MAX_LOOKS_PER_TICK);
     for (int32_t i = 0; i < looks; i++) {
-        w->next_look = (w->next_look + 1) % w->n_live;
-        LiveThread *live = &w->live[w->next_look];
+        w->next_look = (w->next_look + 1) % w->live.n;
+        const LiveThread *live = &w->live.threads[w->next_look];
         WatchedThread *thread = &tables->threads[live->thread];
         if (live->thread == OTHER_THREADS) {
             continue;
         }
-        /* One that waits wakes up every 5 ms to ask for the GIL; but as long
-           as the GIL has not changed hands, it has not got it. */
-        const int waiting = (thread->waiting && tables->sums.switches_known
-                             && thread->seen_at == tables->sums.switches_now)
-                            || waits_for_gil(w, live->native_id) > 0;
+        /* Nobody waits for what nobody holds. One that waits wakes up every
+           5 ms to ask for the GIL; but as long as the GIL has not changed
+           hands, it has not got it. */
+        const int waiting =
+            w->holder != NOBODY
+            && ((thread->waiting && tables->sums.switches_known
+                 && thread->seen_at == tables->sums.switches_now)
+                || waits_for_gil(w, live->native_id) > 0);
         thread->seen_at = tables->sums.switches_now;
         thread->looks++;
         thread->waits += waiting;
@@ -190,22 +107,37 @@ tick(Watch *w)
     tables->sums.cpu = (int64_t)cpu.tv_sec * 1000000000 + cpu.tv_nsec;
 }
 
+/* What makes `held` of the whole uncertain counts in full. A thread that gets
+   the GIL from another one makes but their shares uncertain, which are given
+   without an error: an eighth of the samples is enough for some 0.02. */
+static double
+change_between(int32_t last_holder, int32_t holder)
+{
+    if (last_holder == holder) {
+        return 0.0;
+    }
+    return last_holder == NOBODY || holder == NOBODY ? 1.0 : 0.125;
+}
+
 static void
 take_sample(Watch *w)
 {
     WatchTables *tables = &w->tables;
     WatchSums *sums = &tables->sums;
-    const int32_t holder = find_holder(w);
+    const int32_t holder = live_find_holder(&w->live, &w->gil, tables);
     const unsigned long switches = gil_state_switches(&w->gil);
     const int64_t now = monotonic_ns();
     /* What changed since the last sample did so somewhere in between. */
     const int64_t boundary = sums->now + (now - sums->now) / 2;
 
-    sums->samples++;
-    if (holder != NOBODY) {
-        sums->held++;
-        tables->threads[holder].held++;
+    /* One that comes later by more than a slice stands for all the time up to
+       it: nothing is made up for, and no time is left out. */
+    if (now - w->slice_end > w->slice_end - w->slice_begin) {
+        w->slice_end = now;
     }
+    tables_add_sample(tables, w->slice_end - w->slice_begin, holder);
+    w->change +=
+        (change_between(w->holder, holder) - w->change) / CHANGE_MEMORY;
 
     /* Between two samples that show the same holder, another one may have had
        the GIL; CPython's counter tells. */
@@ -235,19 +167,32 @@ take_sample(Watch *w)
     }
 }
 
-/* Sleeps for a random time with an exponential distribution. A sampler with a
-   fixed period sees work of the same period always in the same phase; at
-   random times, the share of samples that find something is the share of the
-   time in which it is so (Wolff, "Poisson arrivals see time averages", 1982).
- */
+/* The slices follow each other without a gap, and each gets one sample at a
+   random moment: a sampler with a fixed period would see work of the same
+   period always in the same phase. So the share of the slices that find
+   something, by length, is the share of the time in which it is so, whatever
+   their lengths, as long as these depend on the past alone; and it scatters
+   less than with moments that are random throughout (stratified sampling;
+   Cochran, "Sampling Techniques", chapter 5).
+
+   Samples that all find the same say no more when there are many of them, so
+   the slices are long until the holder is seen to change. The error grows with
+   their length and with how much changes between samples, so the product of
+   these two is kept the same; half of the samples find a change at most where
+   the GIL goes to and fro, and 0.4 leaves room for the scatter of that. */
 static void
-sleep_at_random(Watch *w)
+begin_slice(Watch *w)
 {
-    /* What a sample and a wake-up cost is part of the interval. */
-    const double mean = fmax(w->interval - w->overhead, w->interval / 4);
-    const int64_t begin = monotonic_ns();
-    const int64_t end = begin + (int64_t)(-log(random_uniform(w)) * mean);
-    int64_t now = begin;
+    const double length = 0.4 * w->lengths.shortest / w->change;
+    w->slice_begin = w->slice_end;
+    w->slice_end +=
+        (int64_t)fmin(fmax(length, w->lengths.shortest), w->lengths.longest);
+}
+
+static void
+sleep_until(const Watch *w, int64_t end)
+{
+    int64_t now = monotonic_ns();
     while (now < end && !__atomic_load_n(&w->stop, __ATOMIC_RELAXED)) {
         const int64_t until = Py_MIN(end, now + LONGEST_SLEEP_NS);
 #ifdef __linux__
@@ -259,9 +204,6 @@ sleep_at_random(Watch *w)
 #endif
         now = monotonic_ns();
     }
-    const int64_t spent = (begin - w->woke) + (now - end);
-    w->overhead += ((double)spent - w->overhead) / 64;
-    w->woke = now;
 }
 
 static void *
@@ -270,13 +212,15 @@ watch_main(void *arg)
     Watch *w = arg;
     os_thread_ask_for_short_turns();
     for (;;) {
-        sleep_at_random(w);
+        begin_slice(w);
+        const double length = (double)(w->slice_end - w->slice_begin);
+        sleep_until(w, w->slice_begin + (int64_t)(random_uniform(w) * length));
         if (__atomic_load_n(&w->stop, __ATOMIC_RELAXED)) {
             return NULL;
         }
         pthread_mutex_lock(&w->lock);
         take_sample(w);
-        if (random_uniform(w) * SAMPLES_PER_TICK < 1.0) {
+        if (random_uniform(w) * TICK_NS < length) {
             tick(w);
         }
         pthread_mutex_unlock(&w->lock);
@@ -296,24 +240,21 @@ start_thread(Watch *w)
 }
 
 Watch *
-watch_start(const GilState *gil, double interval)
+watch_start(const GilState *gil, SliceLengths lengths)
 {
     Watch *w = calloc(1, sizeof(Watch));
     if (w == NULL) {
         return NULL;
     }
     const int64_t now = monotonic_ns();
-    w->live = calloc(MAX_THREADS, sizeof(LiveThread));
-    w->fresh = calloc(MAX_THREADS, sizeof(LiveThread));
-    if (tables_init(&w->tables, now) < 0 || w->live == NULL
-        || w->fresh == NULL) {
+    if (tables_init(&w->tables, now) < 0 || live_init(&w->live) < 0) {
         watch_free(w);
         errno = ENOMEM;
         return NULL;
     }
 
     w->gil = *gil;
-    w->interval = interval;
+    w->lengths = lengths;
     w->random = ((uint64_t)now ^ (uint64_t)(uintptr_t)w) | 1;
     (void)pthread_mutex_init(&w->lock, NULL);
     WatchSums *sums = &w->tables.sums;
@@ -322,11 +263,12 @@ watch_start(const GilState *gil, double interval)
     sums->switches_known = gil->switches != NULL;
     sums->switches_begin = gil_state_switches(gil);
     sums->switches_now = sums->switches_begin;
-    refresh_live(w, 1);
+    live_refresh(&w->live, gil, &w->tables, 1);
     /* The caller is attached. */
-    w->holder = find_holder(w);
+    w->holder = live_find_holder(&w->live, gil, &w->tables);
     w->held_since = now;
-    w->woke = now;
+    w->slice_end = now;
+    w->change = 0.5;
     tables_add_segment(&w->tables, now, w->holder);
 
     int error = start_thread(w);
@@ -373,26 +315,26 @@ watch_copy(Watch *w, WatchTables *copy)
     return failed;
 }
 
-void
-watch_count(Watch *w, unsigned long native_id, int64_t *samples, int64_t *held)
+int64_t
+watch_held_by(Watch *w, unsigned long native_id, WatchSums *sums)
 {
+    int64_t held = 0;
     pthread_mutex_lock(&w->lock);
     const WatchTables *tables = &w->tables;
-    *samples = tables->sums.samples;
-    *held = 0;
+    *sums = tables->sums;
     for (int32_t i = 0; i < tables->sums.n_threads; i++) {
         if (i != OTHER_THREADS && tables->threads[i].native_id == native_id) {
-            *held += tables->threads[i].held;
+            held += tables->threads[i].held;
         }
     }
     pthread_mutex_unlock(&w->lock);
+    return held;
 }
 
 void
 watch_free(Watch *w)
 {
     tables_free(&w->tables);
-    free(w->live);
-    free(w->fresh);
+    live_free(&w->live);
     free(w);
 }

@@ -14,10 +14,16 @@
 
 typedef struct Watch Watch;
 
-/* Watches the GIL of `gil`, with a sample every `interval` ns on average. Call
-   it attached. Returns NULL if there is no memory or no native thread for it;
-   errno says which. */
-Watch *watch_start(const GilState *gil, double interval);
+/* There is one sample in each slice of time. The slices get shorter while the
+   GIL's holder is often found to be another one, and longer while it stays. */
+typedef struct {
+    double shortest; /* ns */
+    double longest;
+} SliceLengths;
+
+/* Watches the GIL of `gil`. Call it attached. Returns NULL if there is no
+   memory or no native thread for it; errno says which. */
+Watch *watch_start(const GilState *gil, SliceLengths lengths);
 /* Ends the native thread and waits for that, for at most LONGEST_SLEEP_NS. It
    never waits for the GIL, so the caller may hold it or not. */
 void watch_stop(Watch *watch);
@@ -28,9 +34,9 @@ int watch_copy(Watch *watch, WatchTables *copy);
    child of a fork() does not find one locked for ever. */
 void watch_pause(Watch *watch);
 void watch_resume(Watch *watch);
-/* Counts the samples so far, and those that found a thread holding the GIL. */
-void watch_count(Watch *watch, unsigned long native_id, int64_t *samples,
-                 int64_t *held);
+/* Returns for how long a thread held the GIL so far, in ns of sums->watched.
+ */
+int64_t watch_held_by(Watch *watch, unsigned long native_id, WatchSums *sums);
 /* Frees what watch_start() returned, once it is stopped, or in the child of a
    fork(), where its native thread does not exist. */
 void watch_free(Watch *watch);

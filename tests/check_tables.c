@@ -76,6 +76,27 @@ check_changes(const WatchTables *tables)
     }
 }
 
+/* Slices of two lengths find a thread and nobody in turn, then the thread. */
+static void
+check_sums(WatchTables *tables, int32_t thread)
+{
+    const WatchSums *sums = &tables->sums;
+    for (int i = 0; i < 4; i++) {
+        tables_add_sample(tables, 100, i % 2 ? NOBODY : thread);
+    }
+    CHECK(sums->variance == 3 * 0.5 * 100 * 100);
+    tables_add_sample(tables, 300, OTHER_THREADS);
+    CHECK(sums->variance == 3 * 0.5 * 100 * 100 + 0.5 * 100 * 300);
+    tables_add_sample(tables, 300, thread);
+    CHECK(sums->variance == 3 * 0.5 * 100 * 100 + 0.5 * 100 * 300);
+    CHECK(sums->samples == 6);
+    CHECK(sums->watched == 1000);
+    CHECK(sums->squares == 4 * 100 * 100 + 2 * 300 * 300);
+    CHECK(sums->held == 800);
+    CHECK(tables->threads[thread].held == 500);
+    CHECK(tables->threads[OTHER_THREADS].held == 300);
+}
+
 int
 main(void)
 {
@@ -86,6 +107,7 @@ main(void)
         threads[i] = tables_add_thread(&tables, (uint64_t)i, 0);
         CHECK(threads[i] == i + 1);
     }
+    check_sums(&tables, threads[0]);
     const int long_holds = fill(&tables, threads);
     check_segments(&tables, long_holds);
     check_changes(&tables);

@@ -271,6 +271,36 @@ def test_no_wait_goes_on_after_the_thread() -> None:
         assert named(record, name).waits[-1][1] < begin + 0.75 * (line[-1][1] - begin)
 
 
+@retried
+def test_it_looks_more_often_where_the_gil_changes_hands() -> None:
+    still = watch(still=lambda: time.sleep(0.5))
+    busy = watch(busy=Load(1e-4, 0.5, 0.5))
+    assert 2 * still.samples / still.duration < busy.samples / busy.duration
+
+
+@retried
+def test_a_time_with_more_samples_counts_for_no_more() -> None:
+    load = Load(1e-4, 0.5, 0.5)
+
+    def work() -> None:
+        time.sleep(0.5)
+        load()
+
+    record = watch(work=work)
+    truth = load.held / record.duration
+    assert 0.2 < truth < 0.3
+    for held in (record.held, named(record, "work").held):
+        assert held == pytest.approx(truth, abs=0.02 + 3 * record.error / 1.96)
+
+
+@retried
+def test_an_interval_is_kept_to() -> None:
+    with GilMonitor(1e-3) as monitor:
+        duty_cycle(5e-5, 5e-5, 5000)
+    slices = monitor.record.duration / 1e-3
+    assert 0.8 * slices < monitor.record.samples < slices + 1
+
+
 def test_error(competing: GilRecord) -> None:
     with GilMonitor(10) as monitor:
         pass

@@ -19,7 +19,7 @@ from gildemo import demo as demonstrations
 from gildemo.comparison import Progress
 from gildemo.demo import Demonstration
 from gildemo.experiment import MeasurementError
-from gildemo.monitor import DEFAULT_INTERVAL, GilMonitor, GilRecord
+from gildemo.monitor import GilMonitor, GilRecord
 from gildemo.report import output, plot, table, timeline, trace, watched
 from gildemo.result import Comparison
 
@@ -171,8 +171,7 @@ def watch(arguments: argparse.Namespace) -> int:
     if problem:
         return usage_error(problem)
     try:
-        interval = DEFAULT_INTERVAL if arguments.interval is None else arguments.interval
-        monitor = GilMonitor(interval)
+        monitor = GilMonitor(arguments.interval)
         monitor.start()
     except (GilMonitorUnavailable, ValueError) as error:
         return usage_error(str(error))

@@ -15,8 +15,10 @@ from typing import Any
 
 from gildemo import _core
 
-# Ten thousand samples in two seconds: enough for an error of 0.01 (see `GilRecord.error`).
-DEFAULT_INTERVAL = 200e-6
+# Seconds. The first gives ten thousand samples in two seconds, which is enough for an error of 0.01
+# (see `GilRecord.error`) whatever the GIL does; the second is enough where it does nothing.
+SHORTEST_INTERVAL = 200e-6
+LONGEST_INTERVAL = 3e-3
 
 # The normal distribution's quantile for an interval of 95 %.
 _Z = 1.96
@@ -46,18 +48,33 @@ class ThreadRecord:
 
 
 @dataclass(frozen=True)
+class Share:
+    """A fraction of the time, from samples, and half of the 95 % interval around it.
+
+    This interval also allows for other times of the same kind: the samples count as independent,
+    though they may come from few changes. samples: as many of equal weight would say as much.
+    """
+
+    held: float
+    error: float
+    samples: float
+
+
+@dataclass(frozen=True)
 class GilRecord:
     """What a GilMonitor saw.
 
     duration: seconds. samples: how often it looked. held: the fraction of the time in which some
     thread held the GIL, the sum of the threads' `held`; error: half of the 95 % interval around it,
-    of chance alone: on a busy machine late samples add to it. switches: how often the GIL went to
-    another thread, by CPython's own counter, or None. longest_hold: the longest time, in seconds,
-    for which no sample and no switch showed that a thread had given the GIL up; a release between
-    two samples, with nobody there to take it, is not seen. timeline: (start, end, thread) with
-    times in ns of time.monotonic_ns() and the place in `threads` of who held the GIL, or None; what
-    changed did so halfway between two samples. resolution: seconds; a long run leaves out what is
-    shorter. cpu: seconds of CPU time that the watching took.
+    of chance alone: where the watched threads need all CPUs and change within tens of microseconds,
+    they also decide when the monitor can look, and `held` was seen to be off by up to 0.16.
+    switches: how often the GIL went to another thread, by CPython's own counter, or None.
+    longest_hold: the longest time, in seconds, for which no sample and no switch showed that a
+    thread had given the GIL up; a release between two samples, with nobody there to take it, is not
+    seen. timeline: (start, end, thread) with times in ns of time.monotonic_ns() and the place in
+    `threads` of who held the GIL, or None; what changed did so halfway between two samples.
+    resolution: seconds; a long run leaves out what is shorter. cpu: seconds of CPU time that the
+    watching took.
     """
 
     duration: float
@@ -92,7 +109,9 @@ class GilMonitor:
 
     Use it in a `with` statement, or call `start()` and `stop()`; `record` is there afterwards,
     and `snapshot()` gives one while it runs. A monitor serves for one run; several may run at
-    once. interval: seconds between two samples, on average; they are taken at random times.
+    once. interval: seconds between two samples, on average; they are taken at random times. None,
+    the default, is from 0.2 to 3 ms, shorter the more often a sample finds the GIL taken or given
+    up since the one before: as short as it takes for a `GilRecord.error` of 0.01 after two seconds.
 
     Raises ValueError for an interval that is not from 1e-5 to 10 seconds. `start()` raises
     GilMonitorUnavailable where the GIL can't be watched, and all raise RuntimeError when called
@@ -100,8 +119,11 @@ class GilMonitor:
     which Python 3.12 and later warn when the process forks.
     """
 
-    def __init__(self, interval: float = DEFAULT_INTERVAL) -> None:
-        self._monitor = _core.Monitor(interval)
+    def __init__(self, interval: float | None = None) -> None:
+        if interval is None:
+            self._monitor = _core.Monitor(SHORTEST_INTERVAL, LONGEST_INTERVAL)
+        else:
+            self._monitor = _core.Monitor(interval, interval)
         self._record: GilRecord | None = None
         self._pid = os.getpid()
 
@@ -127,9 +149,12 @@ class GilMonitor:
         """The record so far; watching goes on."""
         return self._record or _record(self._monitor.snapshot())
 
-    def count(self, native_id: int) -> tuple[int, int]:
-        """How many samples there are, and how many found this thread holding the GIL."""
-        return self._monitor.count(native_id)
+    def held_by(self, native_id: int) -> Share:
+        """The fraction of the time so far in which this thread held the GIL."""
+        held, watched, squares = self._monitor.held_by(native_id)
+        share = held / watched if watched else 0.0
+        samples = watched**2 / squares if watched else 0.0
+        return Share(share, _half_width(share * (1 - share), samples), samples)
 
     @property
     def record(self) -> GilRecord:
@@ -246,7 +271,7 @@ _forks = _Forks()
 
 
 def _record(raw: Mapping[str, Any]) -> GilRecord:
-    samples, ticks = raw["samples"], raw["ticks"]
+    ticks, watched = raw["ticks"], raw["watched"]
     names = _names.by_native_id()
     threads: list[ThreadRecord] = []
     places: dict[int, int] = {}
@@ -264,7 +289,7 @@ def _record(raw: Mapping[str, Any]) -> GilRecord:
             ThreadRecord(
                 name="(other)" if place == 0 else names.get(native_id, f"thread {native_id}"),
                 native_id=None if place == 0 else native_id,
-                held=held / samples if samples else 0.0,
+                held=held / watched if watched else 0.0,
                 waiting=waiting,
                 longest_hold=longest / 1e9,
                 cpu=None if cpu is None else cpu / 1e9,
@@ -275,9 +300,9 @@ def _record(raw: Mapping[str, Any]) -> GilRecord:
     ends = [*begins[1:], raw["end"]]
     return GilRecord(
         duration=(raw["end"] - raw["begin"]) / 1e9,
-        samples=samples,
-        held=raw["held"] / samples if samples else 0.0,
-        error=wilson(raw["held"], samples),
+        samples=raw["samples"],
+        held=raw["held"] / watched if watched else 0.0,
+        error=_error(raw),
         switches=raw["switches"],
         longest_hold=max((thread.longest_hold for thread in threads), default=0.0),
         threads=tuple(threads),
@@ -304,10 +329,19 @@ def _waits(changes: list[tuple[int, int, int]], end: int) -> dict[int, list[tupl
     return found
 
 
-def wilson(hits: int, samples: int) -> float:
-    """Half the width of Wilson's 95 % interval for a share (1927): not 0 when all agree."""
+def _error(raw: Mapping[str, Any]) -> float:
+    if raw["samples"] == 0:
+        return 1.0
+    samples = raw["watched"] ** 2 / raw["squares"]
+    return _half_width(raw["variance"] / raw["squares"], samples)
+
+
+def _half_width(variance: float, samples: float) -> float:
+    """Half of Wilson's 95 % interval (1927), which is not 0 where all samples agree.
+
+    variance: of one sample; he has p * (1 - p).
+    """
     if samples == 0:
         return 1.0
-    p = hits / samples
     z2 = _Z * _Z
-    return _Z * math.sqrt(p * (1 - p) / samples + z2 / (4 * samples**2)) / (1 + z2 / samples)
+    return _Z * math.sqrt(variance / samples + z2 / (4 * samples**2)) / (1 + z2 / samples)

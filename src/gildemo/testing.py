@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from gildemo import units
-from gildemo.monitor import GilMonitor, GilRecord, wilson
+from gildemo.monitor import SHORTEST_INTERVAL, GilMonitor, GilRecord
 
 T = TypeVar("T")
 
@@ -98,19 +98,13 @@ def releasing_gil(name: str, at_most: float = 0.1) -> Iterator[None]:
     if the samples are too few for an answer, the AssertionError says that.
     """
     me = threading.get_native_id()
-    monitor = GilMonitor()
+    monitor = GilMonitor(SHORTEST_INTERVAL)
     began = time.monotonic()
     with monitor:
         yield
-        samples, held = monitor.count(me)
-    usage = GilUsage(
-        held / samples if samples else 0.0,
-        wilson(held, samples),
-        1,
-        time.monotonic() - began,
-        None,
-        monitor.record,
-    )
+        share = monitor.held_by(me)
+    seconds = time.monotonic() - began
+    usage = GilUsage(share.held, share.error, 1, seconds, None, monitor.record)
     if abs(usage.held - at_most) <= usage.error:
         raise AssertionError(
             _told(name, usage, f"too close to at_most={at_most:g} to tell; make it last longer")
@@ -145,7 +139,8 @@ def _judge(
 
 def _measure(call: Callable[[], T], enough: Callable[[float, float, float], bool]) -> GilUsage[T]:
     me = threading.get_native_id()
-    monitor = GilMonitor()
+    # It lasts a second at most, mostly, and is the sooner over the more samples there are.
+    monitor = GilMonitor(SHORTEST_INTERVAL)
     calls = 0
     with monitor:
         began = time.monotonic()
@@ -157,15 +152,12 @@ def _measure(call: Callable[[], T], enough: Callable[[float, float, float], bool
                 if time.monotonic() >= batch:
                     break
             seconds = time.monotonic() - began
-            samples, held = monitor.count(me)
-            if seconds >= LONGEST and samples:
+            share = monitor.held_by(me)
+            if seconds >= LONGEST and share.samples:
                 break
-            share, error = held / max(samples, 1), wilson(held, samples)
-            if samples >= _FEWEST_SAMPLES and enough(share, error, seconds):
+            if share.samples >= _FEWEST_SAMPLES and enough(share.held, share.error, seconds):
                 break
-    return GilUsage(
-        held / samples, wilson(held, samples), calls, seconds / calls, result, monitor.record
-    )
+    return GilUsage(share.held, share.error, calls, seconds / calls, result, monitor.record)
 
 
 def _told(fn: Callable[..., object] | str, usage: GilUsage[Any], judgement: str) -> str:
