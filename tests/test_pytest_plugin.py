@@ -65,7 +65,9 @@ def test_fixtures_and_marker(pytester: pytest.Pytester) -> None:
         result.stdout.fnmatch_lines([f"*FAILED*{name}*"])
     result.stdout.fnmatch_lines(["*held the GIL for*at most 10% is allowed*"])
     result.stdout.fnmatch_lines(["*MainThread *█*"])
-    result.stdout.fnmatch_lines(["*test_marked_and_too_short*too close to*make it last longer*"])
+    result.stdout.fnmatch_lines(
+        ["*test_marked_and_too_short*too short to tell; make it last longer*"]
+    )
 
 
 @pytest.mark.skipif(gil_enabled(), reason="there is a GIL to watch")

@@ -20,6 +20,8 @@ LONGEST = 5.0
 _BATCH = 0.05
 # Fewer would let chance decide.
 _FEWEST_SAMPLES = 100
+# Of a body that runs once, which may well last no longer.
+_FEWEST_SAMPLES_ONCE = 20
 # The answer is asked for again after every batch, which gives chance many tries: it has to be
 # twice as far from the limit as the 95 % interval is wide.
 _MARGIN = 2.0
@@ -105,9 +107,15 @@ def releasing_gil(name: str, at_most: float = 0.1) -> Iterator[None]:
         share = monitor.held_by(me)
     seconds = time.monotonic() - began
     usage = GilUsage(share.held, share.error, 1, seconds, None, monitor.record)
-    if abs(usage.held - at_most) <= usage.error:
+    few = share.samples < _FEWEST_SAMPLES_ONCE
+    if few or abs(usage.held - at_most) <= usage.error:
         raise AssertionError(
-            _told(name, usage, f"too close to at_most={at_most:g} to tell; make it last longer")
+            _told(
+                name,
+                usage,
+                f"too {'short' if few else f'close to at_most={at_most:g}'} to tell; "
+                "make it last longer",
+            )
         )
     if usage.held > at_most:
         raise AssertionError(_told(name, usage, f"at most {at_most:.0%} is allowed"))
