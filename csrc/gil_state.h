@@ -108,31 +108,28 @@ gil_state_locate(GilState *state)
 
 /* What follows may be called by a thread that has no thread state. */
 
-/* Returns who holds the GIL, or NULL. The thread state may be gone when this
-   returns: compare it, never dereference it. */
-static inline PyThreadState *
-gil_state_holder(const GilState *state)
+typedef struct {
+    PyThreadState *holder; /* or NULL. It may be gone by now: compare it, never
+                              dereference it. */
+    unsigned long switches; /* how often the GIL went to another thread */
+    uint64_t created;       /* as long as this does not change, no thread state
+                               was made, so none has the address of another */
+} GilLook;
+
+static inline GilLook
+gil_state_look(const GilState *state)
 {
-    if (__atomic_load_n(state->locked, __ATOMIC_ACQUIRE) != 1) {
-        return NULL;
+    GilLook look = {0};
+    if (__atomic_load_n(state->locked, __ATOMIC_ACQUIRE) == 1) {
+        look.holder = __atomic_load_n(state->last_holder, __ATOMIC_RELAXED);
     }
-    return __atomic_load_n(state->last_holder, __ATOMIC_RELAXED);
-}
-
-static inline unsigned long
-gil_state_switches(const GilState *state)
-{
-    return state->switches == NULL
-               ? 0
-               : __atomic_load_n(state->switches, __ATOMIC_RELAXED);
-}
-
-/* As long as this does not change, no thread state was made, so none can have
-   got the address of one that is gone. */
-static inline uint64_t
-gil_state_created(const GilState *state)
-{
-    return __atomic_load_n(state->created, __ATOMIC_ACQUIRE);
+    if (state->switches != NULL) {
+        look.switches = __atomic_load_n(state->switches, __ATOMIC_RELAXED);
+    }
+    /* After the holder: those made before are then known by it. */
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    look.created = __atomic_load_n(state->created, __ATOMIC_RELAXED);
+    return look;
 }
 
 /* The list of thread states must not change while it is read. This is the

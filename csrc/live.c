@@ -32,7 +32,7 @@ live_refresh(LiveThreads *live, const GilState *gil, WatchTables *tables,
     LiveThread *const fresh = live->spare;
     int32_t n = 0;
     gil_state_lock_threads();
-    const uint64_t created = gil_state_created(gil);
+    const uint64_t created = gil_state_look(gil).created;
     PyThreadState *t = gil_state_first_thread(gil);
     for (; t != NULL && n < MAX_THREADS; t = t->next) {
         fresh[n++] = (LiveThread){t, t->id, t->native_thread_id, 0};
@@ -70,28 +70,24 @@ live_refresh(LiveThreads *live, const GilState *gil, WatchTables *tables,
 }
 
 int32_t
-live_find_holder(LiveThreads *live, const GilState *gil, WatchTables *tables)
+live_find_holder(LiveThreads *live, const GilState *gil, WatchTables *tables,
+                 GilLook *look)
 {
-    PyThreadState *holder;
-    /* The address names one thread state only as long as no other was made
-       since the list was read. Threads that come too fast for that are rare,
-       and then the last try counts. */
-    int tries = 4;
-    do {
-        if (gil_state_created(gil) != live->created) {
-            live_refresh(live, gil, tables, 0);
+    /* The address names one thread state only if no other was made between the
+       look and the reading of the list. Threads that come too fast for that
+       are rare. */
+    for (int tries = 4; look->created != live->created; tries--) {
+        if (tries == 0) {
+            return look->holder == NULL ? NOBODY : OTHER_THREADS;
         }
-        holder = gil_state_holder(gil);
-    } while (gil_state_created(gil) != live->created && --tries > 0);
-
-    if (holder == NULL) {
+        live_refresh(live, gil, tables, 0);
+        *look = gil_state_look(gil);
+    }
+    if (look->holder == NULL) {
         return NOBODY;
     }
-    if (tries == 0) {
-        return OTHER_THREADS;
-    }
     for (int32_t i = 0; i < live->n; i++) {
-        if (live->threads[i].tstate == holder) {
+        if (live->threads[i].tstate == look->holder) {
             const int32_t thread = live->threads[i].thread;
             if (tables->threads[thread].held == 0) {
                 /* In 3.11 a new thread state has its creator's native id until

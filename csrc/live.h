@@ -21,7 +21,7 @@ typedef struct {
     LiveThread *threads; /* in descending order of id */
     LiveThread *spare;
     int32_t n;
-    uint64_t created; /* gil_state_created() when they were read */
+    uint64_t created; /* GilLook.created when they were read */
 } LiveThreads;
 
 /* Returns 0, or -1 if there is no memory; live_free() is right for both. */
@@ -31,8 +31,9 @@ void live_free(LiveThreads *live);
 /* Brings both up to date with CPython's list of thread states. */
 void live_refresh(LiveThreads *live, const GilState *gil, WatchTables *tables,
                   int at_start);
-/* Who holds the GIL: a place in the table of threads, or NOBODY. */
+/* Who held the GIL at this look: a place in the table of threads, or NOBODY.
+   Looks anew where that could not be told any more. */
 int32_t live_find_holder(LiveThreads *live, const GilState *gil,
-                         WatchTables *tables);
+                         WatchTables *tables, GilLook *look);
 
 #endif /* GILDEMO_LIVE_H */

@@ -16,7 +16,7 @@ typedef enum { NEW, RUNNING, STOPPED } MonitorState;
 
 typedef struct {
     PyObject_HEAD
-    SliceLengths lengths;
+    Intervals intervals;
     MonitorState state;
     pid_t pid; /* the process in which it was started */
     Watch *watch;
@@ -24,7 +24,7 @@ typedef struct {
 
 /* An "O&" converter, from seconds to ns. */
 static int
-convert_length(PyObject *arg, void *length)
+convert_interval(PyObject *arg, void *interval)
 {
     const double seconds = PyFloat_AsDouble(arg);
     if (seconds == -1.0 && PyErr_Occurred()) {
@@ -43,7 +43,7 @@ convert_length(PyObject *arg, void *length)
         Py_XDECREF(value);
         return 0;
     }
-    *(double *)length = seconds * 1e9;
+    *(double *)interval = seconds * 1e9;
     return 1;
 }
 
@@ -51,15 +51,15 @@ static PyObject *
 monitor_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     static char *keywords[] = {"shortest", "longest", NULL};
-    SliceLengths lengths;
+    Intervals intervals;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&O&:Monitor", keywords,
-                                     convert_length, &lengths.shortest,
-                                     convert_length, &lengths.longest)) {
+                                     convert_interval, &intervals.shortest,
+                                     convert_interval, &intervals.longest)) {
         return NULL;
     }
     MonitorObject *self = (MonitorObject *)type->tp_alloc(type, 0);
     if (self != NULL) {
-        self->lengths = lengths;
+        self->intervals = intervals;
         self->state = NEW;
         self->watch = NULL;
     }
@@ -72,7 +72,7 @@ monitor_dealloc(PyObject *op)
     MonitorObject *self = (MonitorObject *)op;
     PyTypeObject *type = Py_TYPE(op);
     if (self->watch != NULL) {
-        /* Stays attached: the native thread ends without the GIL. */
+        /* Stays attached: the native threads end without the GIL. */
         if (self->state == RUNNING && self->pid == getpid()) {
             watch_stop(self->watch);
         }
@@ -102,7 +102,7 @@ monitor_start(PyObject *op, PyObject *Py_UNUSED(ignored))
         return PyErr_Format(core->unavailable, "can't watch the GIL: %s",
                             why_not);
     }
-    self->watch = watch_start(&gil, self->lengths);
+    self->watch = watch_start(&gil, self->intervals);
     if (self->watch == NULL) {
         return PyErr_SetFromErrno(PyExc_OSError);
     }
@@ -143,8 +143,8 @@ monitor_stop(PyObject *op, PyObject *Py_UNUSED(ignored))
                             "snapshot() is still there");
     }
     self->state = STOPPED;
-    /* Safe, because the native thread knows no object, and nobody else stops
-       it now; worth it, because it may have to be awaited for 20 ms. */
+    /* Safe, because the native threads know no object, and nobody else stops
+       them now; worth it, because they may have to be awaited for 20 ms. */
     Py_BEGIN_ALLOW_THREADS
     watch_stop(self->watch);
     Py_END_ALLOW_THREADS
@@ -261,7 +261,7 @@ monitor_snapshot(PyObject *op, PyObject *Py_UNUSED(ignored))
     WatchTables tables;
     int failed;
     /* Safe, because the tables are no objects, and have a lock; worth it,
-       because that lock may be taken while the native thread takes a sample,
+       because that lock may be taken while a native thread takes a sample,
        and the copy may be megabytes. */
     Py_BEGIN_ALLOW_THREADS
     failed = watch_copy(self->watch, &tables);
@@ -293,13 +293,12 @@ PyDoc_STRVAR(
     "Monitor(shortest, longest)\n"
     "--\n"
     "\n"
-    "A native thread that samples who holds the GIL of this interpreter, "
-    "once\n"
-    "in each slice of so many seconds. gildemo.GilMonitor is the one to use:\n"
-    "it makes a record of the raw sums that snapshot() returns.");
+    "Native threads that sample who holds the GIL of this interpreter, every\n"
+    "so many seconds on average. gildemo.GilMonitor is the one to use: it\n"
+    "makes a record of the raw sums that snapshot() returns.");
 
 PyDoc_STRVAR(start_doc, "start($self, /)\n--\n\nStart to watch, once.");
-PyDoc_STRVAR(stop_doc, "stop($self, /)\n--\n\nEnd the native thread.");
+PyDoc_STRVAR(stop_doc, "stop($self, /)\n--\n\nEnd the native threads.");
 PyDoc_STRVAR(pause_doc,
              "_pause($self, /)\n--\n\nTake no samples: before a fork.");
 PyDoc_STRVAR(resume_doc,
@@ -308,7 +307,7 @@ PyDoc_STRVAR(
     held_by_doc,
     "held_by($self, native_id, /)\n--\n\n"
     "Return for how many ns this thread held the GIL so far; of how many ns\n"
-    "of slices that is; and the sum of the squares of those.");
+    "that is; and the sum of the squares of what each sample stands for.");
 PyDoc_STRVAR(snapshot_doc,
              "snapshot($self, /)\n--\n\nReturn the sums so far, as a dict.");
 

@@ -1,6 +1,7 @@
 /* What the kernel tells of a thread that is known by its native id only.
  *
- * Include this after a feature test macro that allows for prctl().
+ * Include this after a feature test macro that allows for prctl() and
+ * CPU_SET().
  */
 
 #ifndef GILDEMO_OS_THREAD_H
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #ifdef __linux__
+#  include <sched.h>
 #  include <sys/prctl.h>
 #  include <sys/syscall.h>
 #endif
@@ -65,6 +67,56 @@ os_thread_sleeps_in(unsigned long native_id, uintptr_t begin, uintptr_t end)
     (void)begin;
     (void)end;
     return -1;
+#endif
+}
+
+/* The CPU time of the calling thread, in ns. */
+static inline int64_t
+os_thread_own_cpu_time(void)
+{
+    struct timespec time = {0};
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+/* The CPUs that the calling thread may use: writes their numbers, and returns
+   how many they are; 0 if they are more than `most`, or can't be told. */
+static inline int
+os_thread_cpus(int *cpus, int most)
+{
+    int n = 0;
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set) < 0
+        || CPU_COUNT(&set) > most) {
+        return 0;
+    }
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (CPU_ISSET(cpu, &set)) {
+            cpus[n++] = cpu;
+        }
+    }
+#else
+    (void)cpus;
+    (void)most;
+#endif
+    return n;
+}
+
+/* Keeps the calling thread on this CPU; on any if it is -1 or, by then, no
+   longer there. */
+static inline void
+os_thread_stay_on(int cpu)
+{
+#ifdef __linux__
+    if (cpu >= 0) {
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET(cpu, &set);
+        (void)sched_setaffinity(0, sizeof(set), &set);
+    }
+#else
+    (void)cpu;
 #endif
 }
 

@@ -82,21 +82,10 @@ void
 tables_add_sample(WatchTables *tables, int64_t length, int32_t holder)
 {
     WatchSums *sums = &tables->sums;
-    const int held = holder != NOBODY;
-    /* The sample of a slice scatters around the slice's own share. Half of the
-       square of the difference of two neighbours is what that makes on
-       average, and more where the two shares differ, so this is never too
-       little (Cochran, "Sampling Techniques", chapter 5A: one unit per
-       stratum). */
-    if (sums->samples > 0 && held != sums->newest_held) {
-        sums->variance += 0.5 * (double)length * (double)sums->newest;
-    }
-    sums->newest = length;
-    sums->newest_held = held;
     sums->samples++;
     sums->watched += length;
     sums->squares += (double)length * (double)length;
-    if (held) {
+    if (holder != NOBODY) {
         sums->held += length;
         tables->threads[holder].held += length;
     }

@@ -23,7 +23,7 @@
 typedef struct {
     uint64_t id;             /* of its thread state; no two have the same */
     unsigned long native_id; /* the kernel's */
-    int64_t held;            /* ns of slices that found it holding the GIL */
+    int64_t held;            /* ns of samples that found it holding the GIL */
     int64_t ticks;           /* looks at all threads while it was there, */
     int64_t looks;           /* at it among them, */
     int64_t waits;           /* and those that found it waiting */
@@ -51,12 +51,10 @@ typedef struct {
     int64_t begin;
     int64_t now; /* of the newest sample */
     int64_t samples;
-    int64_t watched; /* ns of slices: each sample stands for its own, */
+    int64_t watched; /* ns: each sample stands for some of them, */
     double squares;  /* of which these are the squares */
-    int64_t held;    /* ns of slices that found the GIL held by anyone */
-    double variance; /* of `held`, by the samples' differences; ns squared */
-    int64_t newest;  /* the length of the newest slice, */
-    int newest_held; /* and what it found */
+    int64_t held;    /* ns of samples that found the GIL held by anyone */
+    double variance; /* of `held`; ns squared */
     int64_t ticks;
     int waiting_known;
     int switches_known;
@@ -85,7 +83,8 @@ int tables_copy(const WatchTables *tables, WatchTables *copy);
 
 /* Returns the new thread's place, or OTHER_THREADS if there is none left. */
 int32_t tables_add_thread(WatchTables *tables, uint64_t id, int64_t cpu_begin);
-/* A slice of this length in ns found `holder`, or NOBODY, holding the GIL. */
+/* A sample that stands for so many ns found `holder`, or NOBODY, holding the
+   GIL. */
 void tables_add_sample(WatchTables *tables, int64_t length, int32_t holder);
 /* From `begin` on, `thread` holds the GIL, or NOBODY does. */
 void tables_add_segment(WatchTables *tables, int64_t begin, int32_t thread);

@@ -1,16 +1,16 @@
-/* The native thread of a GilMonitor. See watch.h. */
+/* See watch.h. */
 
-#define _GNU_SOURCE /* prctl(), clock_nanosleep() under -std=c11 */
+#define _GNU_SOURCE /* for os_thread.h under -std=c11 */
 #include "watch.h"
 
 #include "gildemo.h"
 #include "live.h"
+#include "lookouts.h"
 #include "os_thread.h"
+#include "schedule.h"
 
 #include <errno.h>
-#include <math.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 /* To see who waits costs some microseconds a thread, so a tick, which looks at
@@ -22,41 +22,20 @@
 /* sys.getswitchinterval() is 5 ms, if nobody has changed it. */
 #define LONG_HOLD_NS 2000000
 
-/* The longest sleep, so that watch_stop() never waits for longer. */
-#define LONGEST_SLEEP_NS 20000000
-
-/* Over so many samples, roughly, is it seen how often the holder changes. */
-#define CHANGE_MEMORY 64
+/* With a smaller spread, little changes while a look is late. */
+#define SPREAD_FOR_TEAM 0.04
 
 struct Watch {
     GilState gil;
-    SliceLengths lengths;
-    pthread_t thread;
-    int stop; /* atomic */
-
-    pthread_mutex_t lock; /* protects the tables */
+    Lookouts lookouts;
+    pthread_mutex_t lock; /* protects all that follows */
+    Schedule schedule;
     WatchTables tables;
-
-    /* The native thread's own. */
     LiveThreads live;
     int32_t next_look;
     int32_t holder; /* at the newest sample; it has held the GIL */
     int64_t held_since;
-    int64_t slice_begin; /* ns on the monotonic clock */
-    int64_t slice_end;
-    double change; /* change_between() two samples, on average */
-    uint64_t random;
 };
-
-/* xorshift64, as in spin.c: a uniform number between 0 and 1. */
-static double
-random_uniform(Watch *w)
-{
-    w->random ^= w->random << 13;
-    w->random ^= w->random >> 7;
-    w->random ^= w->random << 17;
-    return ((double)(w->random >> 11) + 0.5) * 0x1p-53;
-}
 
 /* take_gil() in CPython sleeps in a condition variable inside the GIL. */
 static int
@@ -101,49 +80,35 @@ tick(Watch *w)
             thread->cpu_end = cpu;
         }
     }
-
-    struct timespec cpu;
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
-    tables->sums.cpu = (int64_t)cpu.tv_sec * 1000000000 + cpu.tv_nsec;
 }
 
-/* What makes `held` of the whole uncertain counts in full. A thread that gets
-   the GIL from another one makes but their shares uncertain, which are given
-   without an error: an eighth of the samples is enough for some 0.02. */
-static double
-change_between(int32_t last_holder, int32_t holder)
-{
-    if (last_holder == holder) {
-        return 0.0;
-    }
-    return last_holder == NOBODY || holder == NOBODY ? 1.0 : 0.125;
-}
-
+/* An OnLook. */
 static void
-take_sample(Watch *w)
+take_sample(void *watch, GilLook *look, int64_t now)
 {
+    Watch *w = watch;
     WatchTables *tables = &w->tables;
     WatchSums *sums = &tables->sums;
-    const int32_t holder = live_find_holder(&w->live, &w->gil, tables);
-    const unsigned long switches = gil_state_switches(&w->gil);
-    const int64_t now = monotonic_ns();
+    if (now <= sums->now) {
+        return; /* A newer look has come before this one: look again. */
+    }
+    const int32_t last_holder = w->holder;
+    const int32_t holder = live_find_holder(&w->live, &w->gil, tables, look);
     /* What changed since the last sample did so somewhere in between. */
     const int64_t boundary = sums->now + (now - sums->now) / 2;
 
-    /* One that comes later by more than a slice stands for all the time up to
-       it: nothing is made up for, and no time is left out. */
-    if (now - w->slice_end > w->slice_end - w->slice_begin) {
-        w->slice_end = now;
-    }
-    tables_add_sample(tables, w->slice_end - w->slice_begin, holder);
-    w->change +=
-        (change_between(w->holder, holder) - w->change) / CHANGE_MEMORY;
+    const int passed =
+        holder != last_holder && holder != NOBODY && last_holder != NOBODY;
+    const int64_t length =
+        schedule_look(&w->schedule, now, holder != NOBODY, passed);
+    lookouts_send(&w->lookouts, w->schedule.moment,
+                  w->schedule.spread > SPREAD_FOR_TEAM);
+    tables_add_sample(tables, length, holder);
 
     /* Between two samples that show the same holder, another one may have had
        the GIL; CPython's counter tells. */
-    const int32_t last_holder = w->holder;
     const int64_t last_hold = boundary - w->held_since;
-    if (holder != last_holder || switches != sums->switches_now) {
+    if (holder != last_holder || look->switches != sums->switches_now) {
         if (last_holder != NOBODY) {
             WatchedThread *last = &tables->threads[last_holder];
             last->longest_hold = Py_MAX(last->longest_hold, last_hold);
@@ -152,7 +117,7 @@ take_sample(Watch *w)
         w->held_since = boundary;
     }
     tables_add_segment(tables, boundary, holder);
-    sums->switches_now = switches;
+    sums->switches_now = look->switches;
     sums->now = now;
 
     /* Who got the GIL waits no more. Who lost it to another after a long hold
@@ -165,82 +130,13 @@ take_sample(Watch *w)
             tables_note_waiting(tables, last_holder, waits_for_gil(w, id) > 0);
         }
     }
-}
-
-/* The slices follow each other without a gap, and each gets one sample at a
-   random moment: a sampler with a fixed period would see work of the same
-   period always in the same phase. So the share of the slices that find
-   something, by length, is the share of the time in which it is so, whatever
-   their lengths, as long as these depend on the past alone; and it scatters
-   less than with moments that are random throughout (stratified sampling;
-   Cochran, "Sampling Techniques", chapter 5).
-
-   Samples that all find the same say no more when there are many of them, so
-   the slices are long until the holder is seen to change. The error grows with
-   their length and with how much changes between samples, so the product of
-   these two is kept the same; half of the samples find a change at most where
-   the GIL goes to and fro, and 0.4 leaves room for the scatter of that. */
-static void
-begin_slice(Watch *w)
-{
-    const double length = 0.4 * w->lengths.shortest / w->change;
-    w->slice_begin = w->slice_end;
-    w->slice_end +=
-        (int64_t)fmin(fmax(length, w->lengths.shortest), w->lengths.longest);
-}
-
-static void
-sleep_until(const Watch *w, int64_t end)
-{
-    int64_t now = monotonic_ns();
-    while (now < end && !__atomic_load_n(&w->stop, __ATOMIC_RELAXED)) {
-        const int64_t until = Py_MIN(end, now + LONGEST_SLEEP_NS);
-#ifdef __linux__
-        struct timespec deadline = {until / 1000000000, until % 1000000000};
-        (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, NULL);
-#else
-        struct timespec duration = {0, (long)(until - now)};
-        (void)nanosleep(&duration, NULL);
-#endif
-        now = monotonic_ns();
+    if (schedule_random(&w->schedule) * TICK_NS < (double)length) {
+        tick(w);
     }
-}
-
-static void *
-watch_main(void *arg)
-{
-    Watch *w = arg;
-    os_thread_ask_for_short_turns();
-    for (;;) {
-        begin_slice(w);
-        const double length = (double)(w->slice_end - w->slice_begin);
-        sleep_until(w, w->slice_begin + (int64_t)(random_uniform(w) * length));
-        if (__atomic_load_n(&w->stop, __ATOMIC_RELAXED)) {
-            return NULL;
-        }
-        pthread_mutex_lock(&w->lock);
-        take_sample(w);
-        if (random_uniform(w) * TICK_NS < length) {
-            tick(w);
-        }
-        pthread_mutex_unlock(&w->lock);
-    }
-}
-
-/* Starts the native thread with all signals blocked: they are for Python. */
-static int
-start_thread(Watch *w)
-{
-    sigset_t all, before;
-    (void)sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&w->thread, NULL, watch_main, w);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error;
 }
 
 Watch *
-watch_start(const GilState *gil, SliceLengths lengths)
+watch_start(const GilState *gil, Intervals intervals)
 {
     Watch *w = calloc(1, sizeof(Watch));
     if (w == NULL) {
@@ -254,24 +150,27 @@ watch_start(const GilState *gil, SliceLengths lengths)
     }
 
     w->gil = *gil;
-    w->lengths = lengths;
-    w->random = ((uint64_t)now ^ (uint64_t)(uintptr_t)w) | 1;
     (void)pthread_mutex_init(&w->lock, NULL);
+    GilLook look = gil_state_look(gil);
     WatchSums *sums = &w->tables.sums;
     sums->waiting_known =
         waits_for_gil(w, PyThread_get_thread_native_id()) >= 0;
     sums->switches_known = gil->switches != NULL;
-    sums->switches_begin = gil_state_switches(gil);
-    sums->switches_now = sums->switches_begin;
+    sums->switches_begin = look.switches;
+    sums->switches_now = look.switches;
     live_refresh(&w->live, gil, &w->tables, 1);
     /* The caller is attached. */
-    w->holder = live_find_holder(&w->live, gil, &w->tables);
+    w->holder = live_find_holder(&w->live, gil, &w->tables, &look);
     w->held_since = now;
-    w->slice_end = now;
-    w->change = 0.5;
     tables_add_segment(&w->tables, now, w->holder);
+    schedule_init(&w->schedule, intervals, now,
+                  (uint64_t)now ^ (uint64_t)(uintptr_t)w);
 
-    int error = start_thread(w);
+    w->lookouts.gil = &w->gil;
+    w->lookouts.lock = &w->lock;
+    w->lookouts.on_look = take_sample;
+    w->lookouts.arg = w;
+    int error = lookouts_start(&w->lookouts, w->schedule.moment);
     if (error) {
         watch_free(w);
         errno = error;
@@ -283,8 +182,7 @@ watch_start(const GilState *gil, SliceLengths lengths)
 void
 watch_stop(Watch *w)
 {
-    __atomic_store_n(&w->stop, 1, __ATOMIC_RELAXED);
-    (void)pthread_join(w->thread, NULL);
+    lookouts_stop(&w->lookouts);
 }
 
 void
@@ -304,6 +202,8 @@ int
 watch_copy(Watch *w, WatchTables *copy)
 {
     pthread_mutex_lock(&w->lock);
+    w->tables.sums.variance = schedule_variance(&w->schedule);
+    w->tables.sums.cpu = lookouts_cpu_time(&w->lookouts);
     int failed = tables_copy(&w->tables, copy);
     if (!failed && w->holder != NOBODY) {
         /* What still lasts. */

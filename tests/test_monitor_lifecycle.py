@@ -138,6 +138,19 @@ def test_native_thread_ends() -> None:
 
 
 @needs_a_gil
+@pytest.mark.skipif(sys.platform != "linux", reason="threads stay on a CPU on Linux only")
+def test_a_thread_on_each_cpu_where_the_gil_is_fast() -> None:
+    before = native_threads()
+    cpus = os.sched_getaffinity(0)
+    with GilMonitor():
+        duty_cycle(5e-5, 5e-5, 3000)
+        placed = [os.sched_getaffinity(thread) for thread in native_threads() - before]
+    team = [{cpu} for cpu in cpus] if 1 < len(cpus) <= 4 else []
+    assert sorted(placed, key=sorted) == sorted([cpus, *team], key=sorted)
+    assert none_is_new(before)
+
+
+@needs_a_gil
 def test_garbage_is_collected_while_it_runs() -> None:
     before = native_threads()
     monitor = GilMonitor()

@@ -17,7 +17,7 @@ from gildemo import _core
 
 # Seconds. The first gives ten thousand samples in two seconds, which is enough for an error of 0.01
 # (see `GilRecord.error`) whatever the GIL does; the second is enough where it does nothing.
-SHORTEST_INTERVAL = 200e-6
+SHORTEST_INTERVAL = 190e-6
 LONGEST_INTERVAL = 3e-3
 
 # The normal distribution's quantile for an interval of 95 %.
@@ -65,9 +65,7 @@ class GilRecord:
     """What a GilMonitor saw.
 
     duration: seconds. samples: how often it looked. held: the fraction of the time in which some
-    thread held the GIL, the sum of the threads' `held`; error: half of the 95 % interval around it,
-    of chance alone: where the watched threads need all CPUs and change within tens of microseconds,
-    they also decide when the monitor can look, and `held` was seen to be off by up to 0.16.
+    thread held the GIL, the sum of the threads' `held`; error: half of the 95 % interval around it.
     switches: how often the GIL went to another thread, by CPython's own counter, or None.
     longest_hold: the longest time, in seconds, for which no sample and no switch showed that a
     thread had given the GIL up; a release between two samples, with nobody there to take it, is not
@@ -105,18 +103,19 @@ class GilRecord:
 
 
 class GilMonitor:
-    """Watches the GIL of this interpreter from a native thread that never takes it.
+    """Watches the GIL of this interpreter from native threads that never take it.
 
     Use it in a `with` statement, or call `start()` and `stop()`; `record` is there afterwards,
     and `snapshot()` gives one while it runs. A monitor serves for one run; several may run at
     once. interval: seconds between two samples, on average; they are taken at random times. None,
-    the default, is from 0.2 to 3 ms, shorter the more often a sample finds the GIL taken or given
-    up since the one before: as short as it takes for a `GilRecord.error` of 0.01 after two seconds.
+    the default, is from 0.19 to 3 ms, shorter the more the samples of a few milliseconds differ: as
+    short as it takes for a `GilRecord.error` of 0.01 after two seconds.
 
     Raises ValueError for an interval that is not from 1e-5 to 10 seconds. `start()` raises
     GilMonitorUnavailable where the GIL can't be watched, and all raise RuntimeError when called
-    out of turn, or in the child of a fork. While it runs, this process has one more thread, of
-    which Python 3.12 and later warn when the process forks.
+    out of turn, or in the child of a fork. While it runs, this process has one more thread, and
+    where the GIL is taken and given up fast, one more on each CPU (on Linux, up to four); Python
+    3.12 and later warn of threads when the process forks.
     """
 
     def __init__(self, interval: float | None = None) -> None:
@@ -133,7 +132,7 @@ class GilMonitor:
         self._pid = os.getpid()
         _names.watch()
         _forks.mind(self._monitor)
-        # A native thread must not outlive the interpreter that it watches, nor this object.
+        # The native threads must not outlive the interpreter that they watch, nor this object.
         self._finalizer = weakref.finalize(self, _stop_unattended, self._monitor)
 
     def stop(self) -> GilRecord:

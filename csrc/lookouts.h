@@ -1,0 +1,62 @@
+/* The native threads that look at the GIL, each at the moments it is told.
+ *
+ * A look should come at once: one that is 20 us late sees what is there 20 us
+ * later, and how late it is depends on what there was to see. A CPU that is
+ * idle because of who waits for the GIL takes longer to wake up than one that
+ * runs takes to be interrupted. Where that matters, because the GIL is taken
+ * and given up fast, a team looks, one on each CPU: all wake up at the same
+ * moment, which stops all who run, and the first one's look counts. Elsewhere
+ * there is a single one, on whichever CPU has time for it.
+ */
+
+#ifndef GILDEMO_LOOKOUTS_H
+#define GILDEMO_LOOKOUTS_H
+
+#include "gil_state.h"
+
+#include <pthread.h>
+#include <stdint.h>
+
+/* On a machine with more CPUs, one is most likely idle when it is time to
+   look, and then a look is late by the same time whatever there is to see. */
+#define MOST_IN_TEAM 4
+
+typedef struct Lookouts Lookouts;
+
+/* Called with the lock, for the first look at or after the moment. */
+typedef void (*OnLook)(void *arg, GilLook *look, int64_t time);
+
+typedef struct {
+    Lookouts *all;
+    int cpu; /* the one that it stays on, or -1 for the single one */
+    pthread_t thread;
+    int64_t cpu_time; /* ns */
+} Lookout;
+
+struct Lookouts {
+    const GilState *gil;
+    pthread_mutex_t *lock;
+    OnLook on_look;
+    void *arg;
+
+    Lookout lookouts[1 + MOST_IN_TEAM];
+    int n;
+    int team_asked;      /* to come: it is started when it is first needed */
+    int stop;            /* atomic */
+    int team_looks;      /* atomic; set with the lock, as is the next */
+    int64_t moment;      /* atomic; ns on the monotonic clock */
+    pthread_cond_t turn; /* team_looks or stop has changed */
+};
+
+/* Fill in the first four members before. Returns 0 or an error number. */
+int lookouts_start(Lookouts *all, int64_t moment);
+/* Waits for all to end, for at most LONGEST_SLEEP_NS, and never for the GIL,
+   so the caller may hold it or not. Not with the lock. */
+void lookouts_stop(Lookouts *all);
+/* When to look next, and whether the team should. With the lock, by one of
+   them. */
+void lookouts_send(Lookouts *all, int64_t moment, int by_team);
+/* ns of CPU time that they took. */
+int64_t lookouts_cpu_time(const Lookouts *all);
+
+#endif /* GILDEMO_LOOKOUTS_H */
