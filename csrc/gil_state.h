@@ -121,14 +121,13 @@ gil_state_look(const GilState *state)
 {
     GilLook look = {0};
     if (__atomic_load_n(state->locked, __ATOMIC_ACQUIRE) == 1) {
-        look.holder = __atomic_load_n(state->last_holder, __ATOMIC_RELAXED);
+        look.holder = __atomic_load_n(state->last_holder, __ATOMIC_ACQUIRE);
     }
     if (state->switches != NULL) {
         look.switches = __atomic_load_n(state->switches, __ATOMIC_RELAXED);
     }
-    /* After the holder: those made before are then known by it. */
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    look.created = __atomic_load_n(state->created, __ATOMIC_RELAXED);
+    /* After the holder, so that whoever was made before is known by it. */
+    look.created = __atomic_load_n(state->created, __ATOMIC_ACQUIRE);
     return look;
 }
 

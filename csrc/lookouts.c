@@ -93,10 +93,13 @@ lookout_main(void *arg)
             wait_for_turn(self);
         }
     }
+    pthread_mutex_lock(self->all->lock);
     self->cpu_time = os_thread_own_cpu_time();
+    pthread_mutex_unlock(self->all->lock);
     return NULL;
 }
 
+/* With the lock. */
 static int
 start_lookout(Lookouts *all, int cpu)
 {
@@ -116,7 +119,9 @@ lookouts_start(Lookouts *all, int64_t moment)
     sigset_t every, before;
     (void)sigfillset(&every);
     (void)pthread_sigmask(SIG_SETMASK, &every, &before);
+    pthread_mutex_lock(all->lock);
     int error = start_lookout(all, -1);
+    pthread_mutex_unlock(all->lock);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return error;
 }

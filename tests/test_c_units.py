@@ -1,4 +1,4 @@
-"""The parts of a GilMonitor that need no Python and no time: its schedule and its tables.
+"""The parts of a GilMonitor that need no Python: its lookouts, its schedule and its tables.
 
 To fill the tables takes a minute at least, and to see a bias of a hundredth takes hundreds of runs,
 so both are done here in C, and without a clock.
@@ -17,12 +17,13 @@ TESTS = Path(__file__).parent
 CSRC = TESTS.parent / "csrc"
 
 
-@pytest.mark.parametrize("unit", ["schedule", "tables"])
+@pytest.mark.parametrize("unit", ["lookouts", "schedule", "tables"])
 def test_c_unit(tmp_path: Path, unit: str) -> None:
     program = tmp_path / f"check_{unit}"
     compiler = shlex.split(sysconfig.get_config_var("CC"))
     sources = [str(TESTS / f"check_{unit}.c"), str(CSRC / f"{unit}.c")]
-    options = ["-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", f"-I{CSRC}", "-o", str(program)]
-    subprocess.run([*compiler, *options, *sources, "-lm"], check=True, timeout=60)
+    include = [f"-I{CSRC}", "-isystem", sysconfig.get_path("include")]
+    options = ["-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", str(program)]
+    subprocess.run([*compiler, *options, *include, *sources, "-lm"], check=True, timeout=60)
     done = subprocess.run([program], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
