@@ -112,8 +112,8 @@ typedef struct {
     PyThreadState *holder; /* or NULL. It may be gone by now: compare it, never
                               dereference it. */
     unsigned long switches; /* how often the GIL went to another thread */
-    uint64_t created;       /* as long as this does not change, no thread state
-                               was made, so none has the address of another */
+    uint64_t created;       /* the id of the newest thread state: one with a
+                               larger id was made later */
 } GilLook;
 
 static inline GilLook

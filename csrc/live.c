@@ -71,31 +71,30 @@ live_refresh(LiveThreads *live, const GilState *gil, WatchTables *tables,
 
 int32_t
 live_find_holder(LiveThreads *live, const GilState *gil, WatchTables *tables,
-                 GilLook *look)
+                 const GilLook *look)
 {
-    /* The address names one thread state only if no other was made between the
-       look and the reading of the list. Threads that come too fast for that
-       are rare. */
-    for (int tries = 4; look->created != live->created; tries--) {
-        if (tries == 0) {
-            return look->holder == NULL ? NOBODY : OTHER_THREADS;
-        }
-        live_refresh(live, gil, tables, 0);
-        *look = gil_state_look(gil);
-    }
     if (look->holder == NULL) {
         return NOBODY;
     }
+    if (look->created > live->created) {
+        live_refresh(live, gil, tables, 0);
+    }
     for (int32_t i = 0; i < live->n; i++) {
-        if (live->threads[i].tstate == look->holder) {
-            const int32_t thread = live->threads[i].thread;
-            if (tables->threads[thread].held == 0) {
-                /* In 3.11 a new thread state has its creator's native id until
-                   its own thread runs. One that holds the GIL does run. */
-                live_refresh(live, gil, tables, 0);
-            }
-            return thread;
+        if (live->threads[i].tstate != look->holder) {
+            continue;
         }
+        /* One that was made after the look may have got the address of the
+           holder, which is gone then. */
+        if (live->threads[i].id > look->created) {
+            return OTHER_THREADS;
+        }
+        const int32_t thread = live->threads[i].thread;
+        if (tables->threads[thread].held == 0) {
+            /* In 3.11 a new thread state has its creator's native id until
+               its own thread runs. One that holds the GIL does run. */
+            live_refresh(live, gil, tables, 0);
+        }
+        return thread;
     }
     return OTHER_THREADS;
 }

@@ -32,8 +32,8 @@ void live_free(LiveThreads *live);
 void live_refresh(LiveThreads *live, const GilState *gil, WatchTables *tables,
                   int at_start);
 /* Who held the GIL at this look: a place in the table of threads, or NOBODY.
-   Looks anew where that could not be told any more. */
+ */
 int32_t live_find_holder(LiveThreads *live, const GilState *gil,
-                         WatchTables *tables, GilLook *look);
+                         WatchTables *tables, const GilLook *look);
 
 #endif /* GILDEMO_LIVE_H */

@@ -9,7 +9,7 @@
 
 #include <signal.h>
 
-/* The longest sleep, so that lookouts_stop() never waits for longer. */
+/* The longest sleep, so that lookouts_stop() need not wait for longer. */
 #define LONGEST_SLEEP_NS 20000000
 
 static void
@@ -65,12 +65,12 @@ look(Lookout *self)
 {
     Lookouts *all = self->all;
     sleep_until(next_moment(all));
-    /* Before the lock, for which this thread may have to wait. */
-    GilLook seen = gil_state_look(all->gil);
     const int64_t time = monotonic_ns();
     if (time < next_moment(all)) {
         return; /* Another one was first, or the sleep was cut short. */
     }
+    /* Before the lock, for which this thread may have to wait. */
+    const GilLook seen = gil_state_look(all->gil);
     pthread_mutex_lock(all->lock);
     if (time >= next_moment(all)) {
         all->on_look(all->arg, &seen, time);
@@ -126,17 +126,16 @@ lookouts_start(Lookouts *all, int64_t moment)
     return error;
 }
 
-/* By the single one, which lookouts_stop() waits for first. Without a team, or
-   with a part of it, looks are late, but there is nothing that fails. */
+/* By the single one, which lookouts_stop() waits for first. A part of a team
+   is no use: without a whole one the single one goes on, and nothing fails. */
 static void
 start_team(Lookouts *all)
 {
     int cpus[MOST_IN_TEAM];
     const int n = os_thread_cpus(cpus, MOST_IN_TEAM);
-    for (int i = 0; n > 1 && i < n; i++) {
-        if (start_lookout(all, cpus[i]) != 0) {
-            break;
-        }
+    all->has_team = n > 1;
+    for (int i = 0; i < n && all->has_team; i++) {
+        all->has_team = start_lookout(all, cpus[i]) == 0;
     }
     all->team_asked = 1;
 }
@@ -148,7 +147,9 @@ lookouts_stop(Lookouts *all)
     __atomic_store_n(&all->stop, 1, __ATOMIC_RELAXED);
     (void)pthread_cond_broadcast(&all->turn);
     pthread_mutex_unlock(all->lock);
-    for (int i = 0; i < all->n; i++) {
+    /* Once the single one has ended, there will be no more of them. */
+    (void)pthread_join(all->lookouts[0].thread, NULL);
+    for (int i = 1; i < all->n; i++) {
         (void)pthread_join(all->lookouts[i].thread, NULL);
     }
 }
@@ -160,7 +161,7 @@ lookouts_send(Lookouts *all, int64_t moment, int by_team)
     if (by_team && !all->team_asked) {
         start_team(all);
     }
-    const int team_looks = by_team && all->n > 1;
+    const int team_looks = by_team && all->has_team;
     if (team_looks != all->team_looks) {
         __atomic_store_n(&all->team_looks, team_looks, __ATOMIC_RELAXED);
         (void)pthread_cond_broadcast(&all->turn);

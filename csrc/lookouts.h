@@ -17,14 +17,15 @@
 #include <pthread.h>
 #include <stdint.h>
 
-/* On a machine with more CPUs, one is most likely idle when it is time to
-   look, and then a look is late by the same time whatever there is to see. */
+/* With more CPUs there is no team. Then one of them is mostly idle when it is
+   time to look, and a look is late by the same time whatever there is to see;
+   where all are busy, that is not so. */
 #define MOST_IN_TEAM 4
 
 typedef struct Lookouts Lookouts;
 
 /* Called with the lock, for the first look at or after the moment. */
-typedef void (*OnLook)(void *arg, GilLook *look, int64_t time);
+typedef void (*OnLook)(void *arg, const GilLook *look, int64_t time);
 
 typedef struct {
     Lookouts *all;
@@ -41,22 +42,24 @@ struct Lookouts {
 
     Lookout lookouts[1 + MOST_IN_TEAM];
     int n;
+    int has_team;
     int team_asked;      /* to come: it is started when it is first needed */
-    int stop;            /* atomic */
-    int team_looks;      /* atomic; set with the lock, as is the next */
+    int stop;            /* atomic; set with the lock, as are the next two */
+    int team_looks;      /* atomic */
     int64_t moment;      /* atomic; ns on the monotonic clock */
     pthread_cond_t turn; /* team_looks or stop has changed */
 };
 
 /* Fill in the first four members before. Returns 0 or an error number. */
 int lookouts_start(Lookouts *all, int64_t moment);
-/* Waits for all to end, for at most LONGEST_SLEEP_NS, and never for the GIL,
-   so the caller may hold it or not. Not with the lock. */
+/* Waits for all to end, 20 ms if they get a CPU then, and never for the GIL,
+   so the caller may hold it or not. After a successful start, once, and not
+   with the lock. */
 void lookouts_stop(Lookouts *all);
 /* When to look next, and whether the team should. With the lock, by one of
    them. */
 void lookouts_send(Lookouts *all, int64_t moment, int by_team);
-/* ns of CPU time that they took. */
+/* ns of CPU time that they took. With the lock. */
 int64_t lookouts_cpu_time(const Lookouts *all);
 
 #endif /* GILDEMO_LOOKOUTS_H */

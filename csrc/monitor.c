@@ -162,11 +162,14 @@ monitor_pause(PyObject *op, PyObject *Py_UNUSED(ignored))
     Py_RETURN_NONE;
 }
 
-/* After a fork() it is called in both processes. */
 static PyObject *
 monitor_resume(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
-    watch_resume(((MonitorObject *)op)->watch);
+    MonitorObject *self = (MonitorObject *)op;
+    if (check_started_here(self) < 0) {
+        return NULL;
+    }
+    watch_resume(self->watch);
     Py_RETURN_NONE;
 }
 
@@ -301,8 +304,9 @@ PyDoc_STRVAR(start_doc, "start($self, /)\n--\n\nStart to watch, once.");
 PyDoc_STRVAR(stop_doc, "stop($self, /)\n--\n\nEnd the native threads.");
 PyDoc_STRVAR(pause_doc,
              "_pause($self, /)\n--\n\nTake no samples: before a fork.");
-PyDoc_STRVAR(resume_doc,
-             "_resume($self, /)\n--\n\nGo on. Only after _pause().");
+PyDoc_STRVAR(
+    resume_doc,
+    "_resume($self, /)\n--\n\nGo on, after as many calls as of _pause().");
 PyDoc_STRVAR(
     held_by_doc,
     "held_by($self, native_id, /)\n--\n\n"

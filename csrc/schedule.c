@@ -4,8 +4,8 @@
 
 #include <math.h>
 
-/* With the shortest interval, a variance of 1/4 is the most there can be.
-   Below this one, intervals get longer. */
+/* The true variance of a look is 1/4 at most, and the shortest interval is
+   meant for that. Below this one, intervals get longer. */
 #define LARGE_SPREAD 0.2
 
 /* Over so many strata, roughly, is the spread taken, once there are as many.
@@ -79,7 +79,8 @@ schedule_init(Schedule *s, Intervals intervals, int64_t now, uint64_t seed)
         .intervals = intervals,
         .random = seed | 1, /* xorshift can't leave 0 */
         .end = now,
-        /* Neither much nor little is known to change. */
+        /* Not known to change much or little: the first interval is twice
+           this, and no shorter ones are spent on a GIL that does not. */
         .interval = (int64_t)(2.0 * intervals.shortest),
     };
     begin_stratum(s);
@@ -92,12 +93,18 @@ schedule_look(Schedule *s, int64_t time, int held, int passed)
        all others are put off: nothing is made up for by many looks at the same
        thing, and no time is left out. */
     const int64_t late = time - s->moment > s->interval ? time - s->moment : 0;
-    const double extra = (double)late * (double)(late + 2 * s->interval);
-    s->variance += s->spread * extra;
+    if (late > 0 && s->watched > 0.0) {
+        /* How the GIL is held in general is all that is known of that time. */
+        const double share = s->watched_held / s->watched;
+        s->variance += share * (1.0 - share) * (double)late
+                       * (double)(late + 2 * s->interval);
+    }
     s->moment += late;
     s->end += late;
 
     const int64_t length = s->interval + late;
+    s->watched += (double)length;
+    s->watched_held += held ? (double)length : 0.0;
     s->looks++;
     s->held += held;
     s->passed += passed;

@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-/* With one look in each stratum, none would ever come soon after another. But
+/* With one look in each stratum, hardly any would come soon after another. But
    a look takes a CPU for some time, and those who are watched do other things
    then than they did before; that is part of the truth, and has to be seen as
    often as it is there. With eight, soon after a look there are 7/8 as many as
@@ -22,8 +22,8 @@
 #define MOST_LOOKS 8
 
 /* The shorter the strata, the better do looks follow what changes slowly. So
-   where intervals are long, and looks disturb little, there are fewer: two at
-   least, because one does not tell how much they scatter. */
+   where intervals are long, and looks too rare to disturb, there are fewer:
+   two at least, because one does not tell how much they scatter. */
 #define LONG_STRATUM_NS 8000000
 #define FEWEST_LOOKS 2
 
@@ -46,9 +46,11 @@ typedef struct {
     int held;         /* those of them that found the GIL held, */
     int passed;       /* and by another thread than the look before */
 
-    double spread;   /* of what looks find in one stratum, lately: */
-    int memory;      /* over so many of them */
-    double variance; /* of the sum of all intervals that found it held */
+    double spread;       /* of what looks find in one stratum, lately: */
+    int memory;          /* over so many of them */
+    double watched;      /* the sum of what all looks stand for, */
+    double watched_held; /* of those that found the GIL held, */
+    double variance;     /* and of the latter sum */
 } Schedule;
 
 void schedule_init(Schedule *schedule, Intervals intervals, int64_t now,

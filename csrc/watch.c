@@ -22,8 +22,13 @@
 /* sys.getswitchinterval() is 5 ms, if nobody has changed it. */
 #define LONG_HOLD_NS 2000000
 
-/* With a smaller spread, little changes while a look is late. */
+/* With a smaller spread, little changes while a look is late; with a longer
+   interval, looks are so few that chance is the larger error by far. */
 #define SPREAD_FOR_TEAM 0.04
+#define INTERVAL_FOR_TEAM_NS 10000000
+
+/* Before a look that had to be left out, and the next. */
+#define PAUSE_NS 1000000
 
 struct Watch {
     GilState gil;
@@ -35,6 +40,7 @@ struct Watch {
     int32_t next_look;
     int32_t holder; /* at the newest sample; it has held the GIL */
     int64_t held_since;
+    int pauses; /* while there are any, CPython's locks are not touched */
 };
 
 /* take_gil() in CPython sleeps in a condition variable inside the GIL. */
@@ -82,15 +88,27 @@ tick(Watch *w)
     }
 }
 
+static void
+send_next(Watch *w, int64_t moment)
+{
+    lookouts_send(&w->lookouts, moment,
+                  w->schedule.spread > SPREAD_FOR_TEAM
+                      && w->schedule.interval < INTERVAL_FOR_TEAM_NS);
+}
+
 /* An OnLook. */
 static void
-take_sample(void *watch, GilLook *look, int64_t now)
+take_sample(void *watch, const GilLook *look, int64_t now)
 {
     Watch *w = watch;
     WatchTables *tables = &w->tables;
     WatchSums *sums = &tables->sums;
     if (now <= sums->now) {
         return; /* A newer look has come before this one: look again. */
+    }
+    if (w->pauses > 0) {
+        send_next(w, now + PAUSE_NS);
+        return;
     }
     const int32_t last_holder = w->holder;
     const int32_t holder = live_find_holder(&w->live, &w->gil, tables, look);
@@ -101,8 +119,7 @@ take_sample(void *watch, GilLook *look, int64_t now)
         holder != last_holder && holder != NOBODY && last_holder != NOBODY;
     const int64_t length =
         schedule_look(&w->schedule, now, holder != NOBODY, passed);
-    lookouts_send(&w->lookouts, w->schedule.moment,
-                  w->schedule.spread > SPREAD_FOR_TEAM);
+    send_next(w, w->schedule.moment);
     tables_add_sample(tables, length, holder);
 
     /* Between two samples that show the same holder, another one may have had
@@ -188,13 +205,17 @@ watch_stop(Watch *w)
 void
 watch_pause(Watch *w)
 {
-    /* The list of thread states is locked only with this one held. */
+    /* The list of thread states is locked only with this lock held. */
     pthread_mutex_lock(&w->lock);
+    w->pauses++;
+    pthread_mutex_unlock(&w->lock);
 }
 
 void
 watch_resume(Watch *w)
 {
+    pthread_mutex_lock(&w->lock);
+    w->pauses -= w->pauses > 0;
     pthread_mutex_unlock(&w->lock);
 }
 
@@ -202,9 +223,9 @@ int
 watch_copy(Watch *w, WatchTables *copy)
 {
     pthread_mutex_lock(&w->lock);
-    w->tables.sums.variance = schedule_variance(&w->schedule);
-    w->tables.sums.cpu = lookouts_cpu_time(&w->lookouts);
     int failed = tables_copy(&w->tables, copy);
+    copy->sums.variance = schedule_variance(&w->schedule);
+    copy->sums.cpu = lookouts_cpu_time(&w->lookouts);
     if (!failed && w->holder != NOBODY) {
         /* What still lasts. */
         WatchedThread *thread = &copy->threads[w->holder];

@@ -24,7 +24,8 @@ void watch_stop(Watch *watch);
    Returns 0, or -1 if there is no memory. */
 int watch_copy(Watch *watch, WatchTables *copy);
 /* Between the two no native thread holds any of CPython's locks, so that the
-   child of a fork() does not find one locked for ever. */
+   child of a fork() does not find one locked for ever. The child must not call
+   watch_resume(): it may find the lock of the Watch itself locked. */
 void watch_pause(Watch *watch);
 void watch_resume(Watch *watch);
 /* Returns for how long a thread held the GIL so far, in ns of sums->watched.

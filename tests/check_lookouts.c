@@ -22,7 +22,7 @@ typedef struct {
 } Checked;
 
 static void
-on_look(void *arg, GilLook *look, int64_t time)
+on_look(void *arg, const GilLook *look, int64_t time)
 {
     Checked *c = arg;
     /* Never before its moment, and only once for each. */

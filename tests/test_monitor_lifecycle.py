@@ -261,6 +261,34 @@ def test_many_forks() -> None:
     assert run_python(program) == "{0}\n"
 
 
+@needs_a_gil
+def test_hooks_of_a_fork_may_use_monitors() -> None:
+    program = """
+        import gc, gildemo, os, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        class Cycle:
+            def __init__(self):
+                self.me, self.monitor = self, gildemo.GilMonitor()
+                self.monitor.start()
+        def use():
+            Cycle()
+            gc.collect()
+            monitor.snapshot()
+        # Those before a fork run in the reverse order.
+        os.register_at_fork(before=use, after_in_parent=use)
+        with gildemo.GilMonitor() as monitor:
+            os.register_at_fork(before=use, after_in_parent=use)
+            for _ in range(3):
+                pid = os.fork()
+                if pid == 0:
+                    os._exit(0)
+                print(os.waitpid(pid, 0)[1])
+            gildemo.duty_cycle(0.05)
+        print(monitor.record.held > 0.2)
+    """
+    assert run_python(program) == "0\n0\n0\nTrue\n"
+
+
 EXITS = {
     "running": "start()",
     "several": "start(); start()",

@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import weakref
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -65,7 +65,8 @@ class GilRecord:
     """What a GilMonitor saw.
 
     duration: seconds. samples: how often it looked. held: the fraction of the time in which some
-    thread held the GIL, the sum of the threads' `held`; error: half of the 95 % interval around it.
+    thread held the GIL, the sum of the threads' `held`; error: half of the 95 % interval around it,
+    of chance alone (see GilMonitor for what else there is).
     switches: how often the GIL went to another thread, by CPython's own counter, or None.
     longest_hold: the longest time, in seconds, for which no sample and no switch showed that a
     thread had given the GIL up; a release between two samples, with nobody there to take it, is not
@@ -113,9 +114,11 @@ class GilMonitor:
 
     Raises ValueError for an interval that is not from 1e-5 to 10 seconds. `start()` raises
     GilMonitorUnavailable where the GIL can't be watched, and all raise RuntimeError when called
-    out of turn, or in the child of a fork. While it runs, this process has one more thread, and
-    where the GIL is taken and given up fast, one more on each CPU (on Linux, up to four); Python
-    3.12 and later warn of threads when the process forks.
+    out of turn, or in the child of a fork. While it runs, this process has one more thread, of
+    which Python 3.12 and later warn when the process forks. Where the GIL is taken and given up
+    fast, on Linux and with two to four CPUs, it has one more on each CPU, so that no look comes
+    late; elsewhere, threads that keep all CPUs busy and hand the GIL to and fro within tens of
+    microseconds may put `held` off by more than its error.
     """
 
     def __init__(self, interval: float | None = None) -> None:
@@ -234,16 +237,15 @@ class _Forks:
 
     def __init__(self) -> None:
         self._running: list[_core.Monitor] | None = None
-        self._paused: list[_core.Monitor] = []
-        # Two threads may fork at once; each has to wait here, where it gives up the GIL.
-        self._one_at_a_time = threading.Lock()
+        # For each thread, as two may fork at once, and the hooks of one may fork again.
+        self._paused: defaultdict[int, list[list[_core.Monitor]]] = defaultdict(list)
 
     def mind(self, monitor: _core.Monitor) -> None:
         """Pause this monitor around every fork."""
         if self._running is None:
             self._running = []
             os.register_at_fork(
-                before=self._pause, after_in_parent=self._resume, after_in_child=self._resume
+                before=self._pause, after_in_parent=self._resume, after_in_child=self._paused.clear
             )
         self._running.append(monitor)
 
@@ -253,17 +255,20 @@ class _Forks:
             self._running.remove(monitor)
 
     def _pause(self) -> None:
-        self._one_at_a_time.acquire()
-        for monitor in list(self._running or ()):
+        monitors = list(self._running or ())
+        self._paused[threading.get_ident()].append(monitors)
+        for monitor in monitors:
             # In a fork's child, which may fork again, the parent's monitors say no.
             with contextlib.suppress(RuntimeError):
                 monitor._pause()
-                self._paused.append(monitor)
 
     def _resume(self) -> None:
-        while self._paused:
-            self._paused.pop()._resume()
-        self._one_at_a_time.release()
+        forks = self._paused[threading.get_ident()]
+        for monitor in forks.pop() if forks else ():
+            with contextlib.suppress(RuntimeError):
+                monitor._resume()
+        if not forks:
+            del self._paused[threading.get_ident()]
 
 
 _forks = _Forks()
