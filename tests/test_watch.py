@@ -109,6 +109,25 @@ def test_reports_every_thread_by_name(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "t.json").read_text(encoding="utf-8"))["traceEvents"]
 
 
+def test_plot(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    name = script(
+        tmp_path,
+        """
+        import gildemo, threading
+        for name, held in (("$much$", 0.1), ("little", 0.01)):
+            thread = threading.Thread(target=gildemo.duty_cycle, args=(held, 0.05), name=name)
+            thread.start()
+            thread.join()
+        """,
+    )
+    watched = run(*WATCH, "--plot", "r.svg", name, cwd=tmp_path)
+    assert (watched.returncode, watched.stdout) == (0, "")
+    drawn = (tmp_path / "r.svg").read_text(encoding="utf-8")
+    for text in ("Who held the GIL", "script.py: the GIL was held for", "$much$", "little"):
+        assert text in drawn
+
+
 def test_ctrl_c_in_the_program_still_gives_the_report(tmp_path: Path) -> None:
     name = script(
         tmp_path, "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nwhile True: pass"
@@ -128,6 +147,7 @@ def test_ctrl_c_in_the_program_still_gives_the_report(tmp_path: Path) -> None:
         (("--interval", "0", "script.py"), "interval must be from 1e-5 to 10 seconds, not 0.0"),
         (("--interval", "x", "script.py"), "a number of seconds is needed, not 'x'"),
         (("--json", "-", "--trace", "-", "script.py"), "only one of --json and --trace can be -"),
+        (("--plot", "r.gif", "script.py"), "must end in .png, .svg or .pdf"),
         ((), "the following arguments are required"),
     ],
 )

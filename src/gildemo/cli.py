@@ -241,9 +241,6 @@ def _add_common(parser: argparse.ArgumentParser, workers: str, rounds: str) -> N
         "method), interpreter (Python 3.14 and later; default: all)",
     )
     parser.add_argument(
-        "--plot", metavar="FILE", help="draw the figures (.png, .svg or .pdf by its ending)"
-    )
-    parser.add_argument(
         "--no-progress", action="store_true", help="show no progress bar (nor without a terminal)"
     )
     _add_files(parser)
@@ -282,6 +279,9 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
         "--trace",
         metavar="FILE",
         help='write who held the GIL when, for ui.perfetto.dev ("-": to standard output)',
+    )
+    parser.add_argument(
+        "--plot", metavar="FILE", help="draw a picture (.png, .svg or .pdf by its ending)"
     )
 
 

@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -127,8 +127,12 @@ def _print(demonstration: Demonstration, original: bool) -> None:
 
 def write_plot(comparisons: list[Comparison], path: str) -> bool:
     """Draw comparisons; return whether that went well."""
+    return _drawn(lambda: plot.plot(comparisons, Path(path)), path)
+
+
+def _drawn(draw: Callable[[], None], path: str) -> bool:
     try:
-        plot.plot(comparisons, Path(path))
+        draw()
     except OSError as error:
         sys.stderr.write(f"gildemo: can't write {path}: {error.strerror}\n")
         return False
@@ -203,4 +207,7 @@ def _report_watched(record: GilRecord, arguments: argparse.Namespace) -> bool:
         failed |= not output.write_json(arguments.json, {"schema": 1, "gil": record.to_dict()})
     if arguments.trace:
         failed |= not write_trace({arguments.program: record}, arguments.trace)
+    if path := arguments.plot:
+        name = Path(arguments.program).name
+        failed |= not _drawn(lambda: plot.plot_record(name, record, Path(path)), path)
     return failed

@@ -5,11 +5,12 @@ matplotlib is imported when it is needed. Each meaning has a lightness or a hatc
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import itertools
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -94,13 +95,27 @@ def plot(comparisons: Sequence[Comparison], path: Path) -> None:
     Raises ValueError for another ending or for no comparison, RuntimeError without matplotlib,
     and OSError for a file that can't be written.
     """
+    _save(lambda: figure(comparisons), path)
+
+
+def plot_record(name: str, record: GilRecord, path: Path) -> None:
+    """Draw what the threads of one GilRecord did; name: of what ran. Raises as `plot` does."""
+    _save(lambda: _record_figure(name, record), path)
+
+
+def _save(draw: Callable[[], Figure], path: Path) -> None:
     if path.suffix.lower() not in _ENDINGS:
         raise ValueError(_wrong_ending(path))
-    drawn = figure(comparisons)
-    from matplotlib.style import context
+    with _style():
+        draw().savefig(path, dpi=150)
 
-    with context(["default", _SETTINGS]):
-        drawn.savefig(path, dpi=150)
+
+def _style() -> contextlib.AbstractContextManager[None]:
+    try:
+        from matplotlib.style import context
+    except ImportError as error:
+        raise RuntimeError(_NO_MATPLOTLIB) from error
+    return context(["default", _SETTINGS])
 
 
 def figure(comparisons: Sequence[Comparison], width: float = _WIDTH) -> Figure:
@@ -114,18 +129,29 @@ def figure(comparisons: Sequence[Comparison], width: float = _WIDTH) -> Figure:
         raise ValueError("there is no comparison to plot")
     if width < _LEAST_WIDTH:
         raise ValueError(f"width must be {_LEAST_WIDTH:g} inches or more, not {width}")
-    try:
-        from matplotlib.style import context
-    except ImportError as error:
-        raise RuntimeError(_NO_MATPLOTLIB) from error
-    with context(["default", _SETTINGS]):
+    with _style():
         return _figure(comparisons, width)
 
 
-def _figure(comparisons: Sequence[Comparison], width: float) -> Figure:
+def _record_figure(name: str, record: GilRecord) -> Figure:
+    lanes = max(1, min(len(_shown(record)), _MOST_LANES)) * _LANE
+    drawn, rows = _rows([_HEADING, lanes], _TICKS + 0.35, _WIDTH)
+    _draw_heading(rows[0], "Who held the GIL", _lane_looks([record]))
+    _draw_lanes(rows[1], name, record)
+    rows[1].set_xlim(0, _length(record))
+    return drawn
+
+
+def _rows(heights: Sequence[float], around: float, width: float) -> tuple[Figure, Any]:
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+    layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.03, hspace=0)
+    drawn = Figure(figsize=(width, sum(heights) + around), layout=layout)
+    return drawn, drawn.subplots(len(heights), height_ratios=heights)
+
+
+def _figure(comparisons: Sequence[Comparison], width: float) -> Figure:
     recorded = [(c.task, c.gil) for c in comparisons if c.gil and c.gil.timeline]
     records = [record for _, record in recorded]
     end = max(r.wall.high * 1.12 for c in comparisons for r in c.executors.values())
@@ -139,9 +165,7 @@ def _figure(comparisons: Sequence[Comparison], width: float) -> Figure:
     bars = sum(_height(c) + _GAP for c in comparisons)
     heights = [_HEADING, bars, *([_HEADING * 1.2, *lanes] if lanes else [])]
     around = (1 if common else len(lanes)) * _TICKS + len(lanes) * 0.3 + 0.3
-    layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.03, hspace=0)
-    drawn = Figure(figsize=(width, sum(heights) + around), layout=layout)
-    rows = drawn.subplots(len(heights), height_ratios=heights)
+    drawn, rows = _rows(heights, around, width)
     _draw_heading(rows[0], _setting(comparisons), _bar_looks(comparisons))
     _draw_bars(rows[1], comparisons, end)
     if records:
