@@ -9,7 +9,7 @@
 
 #include <signal.h>
 
-/* The longest sleep, so that lookouts_stop() need not wait for longer. */
+/* The longest sleep, so that lookouts_join() need not wait for longer. */
 #define LONGEST_SLEEP_NS 20000000
 
 static void
@@ -66,13 +66,13 @@ look(Lookout *self)
     Lookouts *all = self->all;
     sleep_until(next_moment(all));
     const int64_t time = monotonic_ns();
-    if (time < next_moment(all)) {
+    if (time < next_moment(all) || is_stopped(all)) {
         return; /* Another one was first, or the sleep was cut short. */
     }
     /* Before the lock, for which this thread may have to wait. */
     const GilLook seen = gil_state_look(all->gil);
     pthread_mutex_lock(all->lock);
-    if (time >= next_moment(all)) {
+    if (time >= next_moment(all) && !is_stopped(all)) {
         all->on_look(all->arg, &seen, time);
     }
     self->cpu_time = os_thread_own_cpu_time();
@@ -126,7 +126,7 @@ lookouts_start(Lookouts *all, int64_t moment)
     return error;
 }
 
-/* By the single one, which lookouts_stop() waits for first. A part of a team
+/* By the single one, which lookouts_join() waits for first. A part of a team
    is no use: without a whole one the single one goes on, and nothing fails. */
 static void
 start_team(Lookouts *all)
@@ -141,12 +141,17 @@ start_team(Lookouts *all)
 }
 
 void
-lookouts_stop(Lookouts *all)
+lookouts_halt(Lookouts *all)
 {
     pthread_mutex_lock(all->lock);
     __atomic_store_n(&all->stop, 1, __ATOMIC_RELAXED);
     (void)pthread_cond_broadcast(&all->turn);
     pthread_mutex_unlock(all->lock);
+}
+
+void
+lookouts_join(Lookouts *all)
+{
     /* Once the single one has ended, there will be no more of them. */
     (void)pthread_join(all->lookouts[0].thread, NULL);
     for (int i = 1; i < all->n; i++) {

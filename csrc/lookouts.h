@@ -52,10 +52,12 @@ struct Lookouts {
 
 /* Fill in the first four members before. Returns 0 or an error number. */
 int lookouts_start(Lookouts *all, int64_t moment);
-/* Waits for all to end, 20 ms if they get a CPU then, and never for the GIL,
-   so the caller may hold it or not. After a successful start, once, and not
-   with the lock. */
-void lookouts_stop(Lookouts *all);
+/* From now on, no look counts. After a successful start, and not with the
+   lock. */
+void lookouts_halt(Lookouts *all);
+/* Then, once: waits for all to end, 20 ms if they get a CPU then, and never
+   for the GIL, so the caller may hold it or not. */
+void lookouts_join(Lookouts *all);
 /* When to look next, and whether the team should. With the lock, by one of
    them. */
 void lookouts_send(Lookouts *all, int64_t moment, int by_team);

@@ -74,7 +74,8 @@ monitor_dealloc(PyObject *op)
     if (self->watch != NULL) {
         /* Stays attached: the native threads end without the GIL. */
         if (self->state == RUNNING && self->pid == getpid()) {
-            watch_stop(self->watch);
+            watch_halt(self->watch);
+            watch_join(self->watch);
         }
         watch_free(self->watch);
     }
@@ -143,10 +144,12 @@ monitor_stop(PyObject *op, PyObject *Py_UNUSED(ignored))
                             "snapshot() is still there");
     }
     self->state = STOPPED;
+    /* Still attached, lest a last sample see the GIL given up for the next. */
+    watch_halt(self->watch);
     /* Safe, because the native threads know no object, and nobody else stops
        them now; worth it, because they may have to be awaited for 20 ms. */
     Py_BEGIN_ALLOW_THREADS
-    watch_stop(self->watch);
+    watch_join(self->watch);
     Py_END_ALLOW_THREADS
     Py_RETURN_NONE;
 }

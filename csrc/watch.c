@@ -197,9 +197,15 @@ watch_start(const GilState *gil, Intervals intervals)
 }
 
 void
-watch_stop(Watch *w)
+watch_halt(Watch *w)
 {
-    lookouts_stop(&w->lookouts);
+    lookouts_halt(&w->lookouts);
+}
+
+void
+watch_join(Watch *w)
+{
+    lookouts_join(&w->lookouts);
 }
 
 void

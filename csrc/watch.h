@@ -18,8 +18,10 @@ typedef struct Watch Watch;
 /* Watches the GIL of `gil`. Call it attached. Returns NULL if there is no
    memory or no native thread for it; errno says which. */
 Watch *watch_start(const GilState *gil, Intervals intervals);
-/* Ends the native threads and waits for that, as lookouts_stop() does. */
-void watch_stop(Watch *watch);
+/* Take no more samples; then wait for the native threads, as lookouts.h says.
+ */
+void watch_halt(Watch *watch);
+void watch_join(Watch *watch);
 /* Fills in a copy of what was seen so far, to be freed by tables_free().
    Returns 0, or -1 if there is no memory. */
 int watch_copy(Watch *watch, WatchTables *copy);

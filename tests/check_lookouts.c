@@ -72,7 +72,8 @@ main(void)
         (void)pthread_cond_wait(&c.done, &c.lock);
     }
     pthread_mutex_unlock(&c.lock);
-    lookouts_stop(&c.lookouts);
+    lookouts_halt(&c.lookouts);
+    lookouts_join(&c.lookouts);
 
     int cpus[MOST_IN_TEAM];
     const int in_team = os_thread_cpus(cpus, MOST_IN_TEAM);

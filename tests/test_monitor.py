@@ -142,6 +142,27 @@ def test_threads_that_released_it_neither_hold_nor_wait() -> None:
         assert max(named(record, name).held, named(record, name).waiting or 0.0) < 0.05
 
 
+def test_name_of_a_thread_that_was_there_before_and_ends() -> None:
+    end = threading.Event()
+    thread = threading.Thread(target=lambda: (end.wait(), duty_cycle(0.05)), name="before")
+    thread.start()
+    with GilMonitor() as monitor:
+        end.set()
+        thread.join()
+        del thread
+    assert named(monitor.record, "before").held > 0
+
+
+def test_no_sample_after_the_end() -> None:
+    """To wait for the native threads gives up the GIL, which is not what was to be watched."""
+    for _ in range(100):
+        monitor = GilMonitor(1e-3)
+        monitor.start()
+        duty_cycle(0.004)
+        record = monitor.stop()
+        assert record.timeline[-1][2] is not None
+
+
 def test_names() -> None:
     """Of threads that were there before, that came and went, and that are still there."""
     end = threading.Event()

@@ -115,8 +115,11 @@ def test_plot(tmp_path: Path) -> None:
         tmp_path,
         """
         import gildemo, threading
-        for name, held in (("$much$", 0.1), ("little", 0.01)):
-            thread = threading.Thread(target=gildemo.duty_cycle, args=(held, 0.05), name=name)
+        def hold(name, held):
+            return threading.Thread(target=gildemo.duty_cycle, args=(held, 0.05), name=name)
+        # In 3.11 an ended thread's name is known only as long as someone refers to it.
+        threads = [hold("$much$", 0.1), hold("little", 0.05)]
+        for thread in threads:
             thread.start()
             thread.join()
         """,

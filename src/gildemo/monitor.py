@@ -197,8 +197,9 @@ class _ThreadNames:
         self._watchers = 0
 
     def watch(self) -> None:
-        """Remember the threads that start from now on. The hook stays: it can't be removed."""
+        """Remember the present threads and those to come. The hook stays: it can't be removed."""
         self._watchers += 1
+        self._started.extend(threading.enumerate())
         if not self._hooked and sys.version_info >= (3, 12):
             self._hooked = True
             sys.addaudithook(self._hook)
@@ -216,8 +217,8 @@ class _ThreadNames:
                 self._started.append(thread)
 
     def by_native_id(self) -> dict[int, str]:
-        ended = list(self._started) if self._hooked else _referenced_threads()
-        threads = [*ended, *threading.enumerate()]
+        referenced = [] if self._hooked else _referenced_threads()
+        threads = [*self._started, *referenced, *threading.enumerate()]
         return {t.native_id: t.name for t in threads if t.native_id is not None}
 
 
