@@ -1,7 +1,6 @@
 /* See lookouts.h. */
 
-#define _GNU_SOURCE /* for os_thread.h, and clock_nanosleep(), under -std=c11 \
-                     */
+#define _GNU_SOURCE /* for os_thread.h under -std=c11 */
 #include "lookouts.h"
 
 #include "gildemo.h"
