@@ -38,37 +38,52 @@ sleep_until(int64_t deadline)
     spin_until(deadline);
 }
 
-/* Both take the time from *boundary to the end of their part of the cycle, and
-   move *boundary there. They return 0, or -1 with an exception set, which is
-   what a signal's handler raised. */
+typedef struct {
+    int64_t held_ns;
+    int64_t released_ns;
+    /* When the present part of the cycle began. */
+    int64_t boundary;
+} DutyCycle;
+
+/* Both move the boundary to the end of their part. They return 0, or -1 with
+   an exception set, which is what a signal's handler raised. */
 
 static int
-hold(int64_t *boundary, int64_t duration)
+hold(DutyCycle *cycle, int64_t duration)
 {
-    const int64_t end = *boundary + duration;
+    const int64_t begin = cycle->boundary;
+    const int64_t end = begin + duration;
     int interrupted;
     do {
-        spin_until(Py_MIN(end, *boundary + LONGEST_SLICE_NS));
+        spin_until(Py_MIN(end, cycle->boundary + LONGEST_SLICE_NS));
         interrupted = PyErr_CheckSignals();
-        *boundary = monotonic_ns();
-    } while (!interrupted && *boundary < end);
+        cycle->boundary = monotonic_ns();
+    } while (!interrupted && cycle->boundary < end);
+    cycle->held_ns += cycle->boundary - begin;
     return interrupted;
 }
 
 static int
-release(int64_t *boundary, int64_t duration)
+release(DutyCycle *cycle, int64_t duration)
 {
-    const int64_t end = *boundary + duration;
+    int64_t left = duration;
     int interrupted = 0;
-    while (!interrupted && *boundary < end) {
-        const int64_t deadline = Py_MIN(end, *boundary + LONGEST_SLICE_NS);
+    while (!interrupted && left > 0) {
+        const int64_t deadline =
+            cycle->boundary + Py_MIN(left, LONGEST_SLICE_NS);
         /* Safe, because sleeping and reading the clock touch no object; worth
            it, because it is what was asked for. */
         Py_BEGIN_ALLOW_THREADS
         sleep_until(deadline);
         Py_END_ALLOW_THREADS
-        *boundary = monotonic_ns();
+        const int64_t taken = monotonic_ns();
+        const int64_t released = taken - cycle->boundary;
+        cycle->released_ns += released;
+        left -= released;
+
         interrupted = PyErr_CheckSignals();
+        cycle->boundary = monotonic_ns();
+        cycle->held_ns += cycle->boundary - taken;
     }
     return interrupted;
 }
@@ -103,22 +118,13 @@ gildemo_duty_cycle(PyObject *Py_UNUSED(module), PyObject *const *args,
 
     const int64_t hold_ns = (int64_t)(held * 1e9);
     const int64_t release_ns = (int64_t)(released * 1e9);
-    int64_t held_ns = 0;
-    int64_t released_ns = 0;
-    int64_t boundary = monotonic_ns();
+    DutyCycle cycle = {.boundary = monotonic_ns()};
 
     for (int64_t i = 0; i < cycles; i++) {
-        const int64_t begin = boundary;
-        if (hold(&boundary, hold_ns) < 0) {
+        if (hold(&cycle, hold_ns) < 0 || release(&cycle, release_ns) < 0) {
             return NULL;
         }
-        const int64_t middle = boundary;
-        if (release(&boundary, release_ns) < 0) {
-            return NULL;
-        }
-        held_ns += middle - begin;
-        released_ns += boundary - middle;
     }
-    return Py_BuildValue("dd", (double)held_ns * 1e-9,
-                         (double)released_ns * 1e-9);
+    return Py_BuildValue("dd", (double)cycle.held_ns * 1e-9,
+                         (double)cycle.released_ns * 1e-9);
 }

@@ -227,6 +227,25 @@ def test_handlers_do_not_cut_it_short(held: float, released: float) -> None:
         assert sums[1] >= released - NANOSECOND
 
 
+def test_the_time_of_handlers_counts_as_held() -> None:
+    taken = 0.0
+
+    def handler() -> None:
+        nonlocal taken
+        taken += duty_cycle(0.005)[0]
+
+    with on_signal(signal.SIGUSR1, handler), Shells() as children:
+        children.start(SIGNAL_SENDER)
+        meanwhile = 0.0
+        while meanwhile < 0.02:
+            begin, before = now(), taken
+            held, released = duty_cycle(0.0, 0.1)
+            meanwhile, elapsed = taken - before, now() - begin
+    outside = elapsed - held - released
+    assert held >= meanwhile - outside - NANOSECOND
+    assert released >= 0.1 - NANOSECOND
+
+
 @pytest.mark.parametrize(
     "arguments",
     ["1e9", "0.0, 1e9", "0.0, 0.0, 2**63 - 1", "0.001, 0.001, 2**63 - 1"],
