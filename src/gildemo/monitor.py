@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import sys
-import threading
 import weakref
-from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from gildemo import _core
+from gildemo.forks import forks
+from gildemo.thread_names import thread_names
 
 # Seconds. The first gives ten thousand samples in two seconds, which is enough for an error of 0.01
 # (see `GilRecord.error`) whatever the GIL does; the second is enough where it does nothing.
@@ -22,9 +21,6 @@ LONGEST_INTERVAL = 3e-3
 
 # The normal distribution's quantile for an interval of 95 %.
 _Z = 1.96
-
-# How many ended threads are remembered by name.
-_REMEMBERED = 4096
 
 
 @dataclass(frozen=True)
@@ -133,18 +129,18 @@ class GilMonitor:
         """Start to watch."""
         self._monitor.start()
         self._pid = os.getpid()
-        _names.watch()
-        _forks.mind(self._monitor)
+        thread_names.watch()
+        forks.mind(self._monitor)
         # The native threads must not outlive the interpreter that they watch, nor this object.
         self._finalizer = weakref.finalize(self, _stop_unattended, self._monitor)
 
     def stop(self) -> GilRecord:
         """Stop to watch, and return the record."""
         self._monitor.stop()
-        _forks.forget(self._monitor)
+        forks.forget(self._monitor)
         self._record = _record(self._monitor.snapshot())
         self._finalizer.detach()
-        _names.unwatch()
+        thread_names.unwatch()
         return self._record
 
     def snapshot(self) -> GilRecord:
@@ -179,105 +175,13 @@ def _stop_unattended(monitor: _core.Monitor) -> None:
     """When it is collected or the interpreter exits; in a fork's child there is nothing to stop."""
     with contextlib.suppress(RuntimeError):
         monitor.stop()
-    _forks.forget(monitor)
-    _names.unwatch()
-
-
-class _ThreadNames:
-    """The names of threads by their native ids, those of ended ones too.
-
-    A thread that has ended is no longer in threading.enumerate(). What tells of every thread
-    while it starts is the audit event of its start, which has the Thread object as its target.
-    It is new in 3.12; in 3.11 those remain which the program still has a reference to.
-    """
-
-    def __init__(self) -> None:
-        self._started: deque[threading.Thread] = deque(maxlen=_REMEMBERED)
-        self._hooked = False
-        self._watchers = 0
-
-    def watch(self) -> None:
-        """Remember the present threads and those to come. The hook stays: it can't be removed."""
-        self._watchers += 1
-        self._started.extend(threading.enumerate())
-        if not self._hooked and sys.version_info >= (3, 12):
-            self._hooked = True
-            sys.addaudithook(self._hook)
-
-    def unwatch(self) -> None:
-        """Remember them no longer, if nobody else wants it."""
-        self._watchers -= 1
-        if self._watchers == 0:
-            self._started.clear()
-
-    def _hook(self, event: str, args: tuple[Any, ...]) -> None:
-        if event in ("_thread.start_new_thread", "_thread.start_joinable_thread"):
-            thread = getattr(args[0], "__self__", None)
-            if self._watchers > 0 and isinstance(thread, threading.Thread):
-                self._started.append(thread)
-
-    def by_native_id(self) -> dict[int, str]:
-        referenced = [] if self._hooked else _referenced_threads()
-        threads = [*self._started, *referenced, *threading.enumerate()]
-        return {t.native_id: t.name for t in threads if t.native_id is not None}
-
-
-def _referenced_threads() -> list[threading.Thread]:
-    """The Thread objects of 3.11, of threads that ended too; none where there is no such set."""
-    references = list(getattr(getattr(threading, "_dangling", None), "data", ()))
-    return [thread for thread in (reference() for reference in references) if thread is not None]
-
-
-_names = _ThreadNames()
-
-
-class _Forks:
-    """Lets no fork happen while a native thread holds a lock of CPython's, as its child would
-    find that locked for ever: the thread that could release it does not exist there.
-    """
-
-    def __init__(self) -> None:
-        self._running: list[_core.Monitor] | None = None
-        # For each thread, as two may fork at once, and the hooks of one may fork again.
-        self._paused: defaultdict[int, list[list[_core.Monitor]]] = defaultdict(list)
-
-    def mind(self, monitor: _core.Monitor) -> None:
-        """Pause this monitor around every fork."""
-        if self._running is None:
-            self._running = []
-            os.register_at_fork(
-                before=self._pause, after_in_parent=self._resume, after_in_child=self._paused.clear
-            )
-        self._running.append(monitor)
-
-    def forget(self, monitor: _core.Monitor) -> None:
-        """It has stopped."""
-        if self._running is not None and monitor in self._running:
-            self._running.remove(monitor)
-
-    def _pause(self) -> None:
-        monitors = list(self._running or ())
-        self._paused[threading.get_ident()].append(monitors)
-        for monitor in monitors:
-            # In a fork's child, which may fork again, the parent's monitors say no.
-            with contextlib.suppress(RuntimeError):
-                monitor._pause()
-
-    def _resume(self) -> None:
-        forks = self._paused[threading.get_ident()]
-        for monitor in forks.pop() if forks else ():
-            with contextlib.suppress(RuntimeError):
-                monitor._resume()
-        if not forks:
-            del self._paused[threading.get_ident()]
-
-
-_forks = _Forks()
+    forks.forget(monitor)
+    thread_names.unwatch()
 
 
 def _record(raw: Mapping[str, Any]) -> GilRecord:
     ticks, watched = raw["ticks"], raw["watched"]
-    names = _names.by_native_id()
+    names = thread_names.by_native_id()
     threads: list[ThreadRecord] = []
     places: dict[int, int] = {}
     waits_of = _waits(raw["changes"], raw["end"])
