@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from gildemo import Comparison
+from helpers import gil_enabled
 from terminal import OnTerminal, left_of_session
 
 GILDEMO = (sys.executable, "-m", "gildemo")
@@ -247,8 +248,17 @@ def test_trace_and_plot_are_written(tmp_path: Path) -> None:
         "compare", *QUICK, "--trace", str(files[0]), "--plot", str(files[1]), "sum(range(10**5))"
     )
     assert result.returncode == 0, result.stderr
-    assert json.loads(files[0].read_text(encoding="utf-8"))["traceEvents"]
+    events = json.loads(files[0].read_text(encoding="utf-8"))["traceEvents"]
+    assert bool(events) == gil_enabled()
+    assert ("the trace is empty" in result.stderr) == (not events)
     assert files[1].read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_empty_trace_is_told() -> None:
+    executors = ("--rounds", "1", "--executors", "serial,process")
+    result = gildemo("compare", *executors, "--trace", "-", "pass")
+    assert json.loads(result.stdout)["traceEvents"] == []
+    assert "the trace is empty: the threads were not monitored" in result.stderr
 
 
 def test_report_shows_runs_side_by_side(tmp_path: Path) -> None:

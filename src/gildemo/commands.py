@@ -90,12 +90,11 @@ def _report(demonstration: Demonstration, arguments: argparse.Namespace) -> bool
     comparisons = demonstration.comparisons
     if comparisons and "-" not in (arguments.json, arguments.trace):
         _print(demonstration, arguments.original)
-    records = {c.task: c.gil for c in comparisons if c.gil is not None}
     failed = False
     if arguments.json:
         failed |= not output.write_json(arguments.json, demonstration.to_dict())
     if arguments.trace:
-        failed |= not write_trace(records, arguments.trace)
+        failed |= not write_trace(comparisons, arguments.trace)
     if arguments.plot and comparisons:
         failed |= not write_plot(comparisons, arguments.plot)
     return failed
@@ -139,8 +138,15 @@ def _drawn(draw: Callable[[], None], path: str) -> bool:
     return True
 
 
-def write_trace(records: dict[str, GilRecord], path: str) -> bool:
-    """Write what monitors saw; return whether that went well."""
+def write_trace(comparisons: list[Comparison], path: str) -> bool:
+    """Write what monitors saw, and say why if that is nothing; return whether that went well."""
+    records = {c.task: c.gil for c in comparisons if c.gil is not None}
+    if comparisons and not records:
+        sys.stderr.write(f"gildemo: the trace is empty: {comparisons[0].gil_unavailable}\n")
+    return _traced(records, path)
+
+
+def _traced(records: dict[str, GilRecord], path: str) -> bool:
     return output.write(path, lambda file: trace.write(records, file))
 
 
@@ -206,7 +212,7 @@ def _report_watched(record: GilRecord, arguments: argparse.Namespace) -> bool:
     if arguments.json:
         failed |= not output.write_json(arguments.json, {"schema": 1, "gil": record.to_dict()})
     if arguments.trace:
-        failed |= not write_trace({arguments.program: record}, arguments.trace)
+        failed |= not _traced({arguments.program: record}, arguments.trace)
     if path := arguments.plot:
         name = Path(arguments.program).name
         failed |= not _drawn(lambda: plot.plot_record(name, record, Path(path)), path)

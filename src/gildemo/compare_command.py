@@ -174,8 +174,7 @@ def _report(experiment: Experiment, arguments: argparse.Namespace) -> bool:
     if arguments.json:
         failed |= not output.write_json(arguments.json, found.to_dict())
     if arguments.trace:
-        records = {} if found.gil is None else {found.task: found.gil}
-        failed |= not commands.write_trace(records, arguments.trace)
+        failed |= not commands.write_trace([found], arguments.trace)
     if arguments.plot:
         failed |= not commands.write_plot([found], arguments.plot)
     return failed
