@@ -19,7 +19,7 @@ _FEW_SAMPLES = 100
 def summary(record: GilRecord) -> str:
     """One sentence about the whole."""
     switches = "" if record.switches is None else f", {record.switches} switches"
-    few = f" (only {record.samples} samples)" if record.samples < _FEW_SAMPLES else ""
+    few = f" (samples: only {record.samples})" if record.samples < _FEW_SAMPLES else ""
     return (
         f"GIL held {record.held:.1%} (± {record.error:.1%}) of {seconds(record.duration)}{few}"
         f"{switches}, longest hold {seconds(record.longest_hold)}"
