@@ -182,13 +182,14 @@ def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
                 with gildemo.GilMonitor(1e-4):
                     gildemo.duty_cycle(0.0005, 0.0005)
             return psutil.Process().memory_info().rss
-        before = resident_after(50)
-        print((resident_after(200) - before) / 2**20)
+        sizes = [resident_after(100) for _ in range(4)]
+        # An allocator that takes a large block once is no leak.
+        print(min(after - before for before, after in zip(sizes, sizes[1:])) / 2**20)
     """
     # AddressSanitizer would keep what is freed for a while.
     options = os.environ.get("ASAN_OPTIONS", "")
     monkeypatch.setenv("ASAN_OPTIONS", f"{options}:quarantine_size_mb=0")
-    assert float(run_python(program)) < 4
+    assert float(run_python(program)) < 1
 
 
 @needs_a_gil
