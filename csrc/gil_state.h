@@ -19,6 +19,7 @@
 #include "internal/pycore_interp.h"
 #include "internal/pycore_runtime.h"
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -82,9 +83,10 @@ gil_state_locate(GilState *state)
 
     const char *gil = gil_of(interp);
 #ifdef Py_GIL_DISABLED
+    /* INT_MAX is for good; less, only while some extension is imported. */
     if (__atomic_load_n(&((const struct _gil_runtime_state *)gil)->enabled,
                         __ATOMIC_RELAXED)
-        == 0) {
+        != INT_MAX) {
         return "this Python runs without the GIL";
     }
 #endif
@@ -152,6 +154,18 @@ gil_state_unlock_threads(void)
     PyThread_release_lock(_PyRuntime.interpreters.mutex);
 #endif
 }
+
+#if PY_VERSION_HEX < 0x030C0000
+/* For the child of a fork, where no thread exists that could release it. 3.12
+   and later make it anew themselves before they need it, and 3.11 after. */
+static inline void
+gil_state_renew_lock(void)
+{
+    if (_PyRuntime.interpreters.mutex != NULL) {
+        (void)_PyThread_at_fork_reinit(&_PyRuntime.interpreters.mutex);
+    }
+}
+#endif
 
 /* Newest first, that is, in descending order of `id`. Only with the lock. */
 static inline PyThreadState *

@@ -155,28 +155,6 @@ monitor_stop(PyObject *op, PyObject *Py_UNUSED(ignored))
 }
 
 static PyObject *
-monitor_pause(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
-    MonitorObject *self = (MonitorObject *)op;
-    if (check_started_here(self) < 0) {
-        return NULL;
-    }
-    watch_pause(self->watch);
-    Py_RETURN_NONE;
-}
-
-static PyObject *
-monitor_resume(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
-    MonitorObject *self = (MonitorObject *)op;
-    if (check_started_here(self) < 0) {
-        return NULL;
-    }
-    watch_resume(self->watch);
-    Py_RETURN_NONE;
-}
-
-static PyObject *
 monitor_held_by(PyObject *op, PyObject *arg)
 {
     MonitorObject *self = (MonitorObject *)op;
@@ -305,11 +283,6 @@ PyDoc_STRVAR(
 
 PyDoc_STRVAR(start_doc, "start($self, /)\n--\n\nStart to watch, once.");
 PyDoc_STRVAR(stop_doc, "stop($self, /)\n--\n\nEnd the native threads.");
-PyDoc_STRVAR(pause_doc,
-             "_pause($self, /)\n--\n\nTake no samples: before a fork.");
-PyDoc_STRVAR(
-    resume_doc,
-    "_resume($self, /)\n--\n\nGo on, after as many calls as of _pause().");
 PyDoc_STRVAR(
     held_by_doc,
     "held_by($self, native_id, /)\n--\n\n"
@@ -321,8 +294,6 @@ PyDoc_STRVAR(snapshot_doc,
 static PyMethodDef monitor_methods[] = {
     {"start", monitor_start, METH_NOARGS, start_doc},
     {"stop", monitor_stop, METH_NOARGS, stop_doc},
-    {"_pause", monitor_pause, METH_NOARGS, pause_doc},
-    {"_resume", monitor_resume, METH_NOARGS, resume_doc},
     {"held_by", monitor_held_by, METH_O, held_by_doc},
     {"snapshot", monitor_snapshot, METH_NOARGS, snapshot_doc},
     {NULL, NULL, 0, NULL} /* sentinel */

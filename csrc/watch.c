@@ -27,9 +27,6 @@
 #define SPREAD_FOR_TEAM 0.04
 #define INTERVAL_FOR_TEAM_NS 10000000
 
-/* Before a look that had to be left out, and the next. */
-#define PAUSE_NS 1000000
-
 struct Watch {
     GilState gil;
     Lookouts lookouts;
@@ -40,7 +37,6 @@ struct Watch {
     int32_t next_look;
     int32_t holder; /* at the newest sample; it has held the GIL */
     int64_t held_since;
-    int pauses; /* while there are any, CPython's locks are not touched */
 };
 
 /* take_gil() in CPython sleeps in a condition variable inside the GIL. */
@@ -106,10 +102,6 @@ take_sample(void *watch, const GilLook *look, int64_t now)
     if (now <= sums->now) {
         return; /* A newer look has come before this one: look again. */
     }
-    if (w->pauses > 0) {
-        send_next(w, now + PAUSE_NS);
-        return;
-    }
     const int32_t last_holder = w->holder;
     const int32_t holder = live_find_holder(&w->live, &w->gil, tables, look);
     /* What changed since the last sample did so somewhere in between. */
@@ -152,6 +144,16 @@ take_sample(void *watch, const GilLook *look, int64_t now)
     }
 }
 
+#if PY_VERSION_HEX < 0x030C0000
+static pthread_once_t forks_minded = PTHREAD_ONCE_INIT;
+
+static void
+mind_forks(void)
+{
+    (void)pthread_atfork(NULL, NULL, gil_state_renew_lock);
+}
+#endif
+
 Watch *
 watch_start(const GilState *gil, Intervals intervals)
 {
@@ -159,6 +161,9 @@ watch_start(const GilState *gil, Intervals intervals)
     if (w == NULL) {
         return NULL;
     }
+#if PY_VERSION_HEX < 0x030C0000
+    (void)pthread_once(&forks_minded, mind_forks);
+#endif
     const int64_t now = monotonic_ns();
     if (tables_init(&w->tables, now) < 0 || live_init(&w->live) < 0) {
         watch_free(w);
@@ -206,23 +211,6 @@ void
 watch_join(Watch *w)
 {
     lookouts_join(&w->lookouts);
-}
-
-void
-watch_pause(Watch *w)
-{
-    /* The list of thread states is locked only with this lock held. */
-    pthread_mutex_lock(&w->lock);
-    w->pauses++;
-    pthread_mutex_unlock(&w->lock);
-}
-
-void
-watch_resume(Watch *w)
-{
-    pthread_mutex_lock(&w->lock);
-    w->pauses -= w->pauses > 0;
-    pthread_mutex_unlock(&w->lock);
 }
 
 int

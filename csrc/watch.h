@@ -25,11 +25,6 @@ void watch_join(Watch *watch);
 /* Fills in a copy of what was seen so far, to be freed by tables_free().
    Returns 0, or -1 if there is no memory. */
 int watch_copy(Watch *watch, WatchTables *copy);
-/* Between the two no native thread holds any of CPython's locks, so that the
-   child of a fork() does not find one locked for ever. The child must not call
-   watch_resume(): it may find the lock of the Watch itself locked. */
-void watch_pause(Watch *watch);
-void watch_resume(Watch *watch);
 /* Returns for how long a thread held the GIL so far, in ns of sums->watched.
  */
 int64_t watch_held_by(Watch *watch, unsigned long native_id, WatchSums *sums);

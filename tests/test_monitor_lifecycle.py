@@ -184,12 +184,13 @@ def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
             return psutil.Process().memory_info().rss
         sizes = [resident_after(100) for _ in range(4)]
         # An allocator that takes a large block once is no leak.
-        print(min(after - before for before, after in zip(sizes, sizes[1:])) / 2**20)
+        growths = sorted(after - before for before, after in zip(sizes, sizes[1:]))
+        print(growths[1] / 2**20)
     """
     # AddressSanitizer would keep what is freed for a while.
     options = os.environ.get("ASAN_OPTIONS", "")
     monkeypatch.setenv("ASAN_OPTIONS", f"{options}:quarantine_size_mb=0")
-    assert float(run_python(program)) < 1
+    assert float(run_python(program)) < 0.3
 
 
 @needs_a_gil
@@ -260,6 +261,31 @@ def test_many_forks() -> None:
         print(statuses)
     """
     assert run_python(program) == "{0}\n"
+
+
+@needs_a_gil
+def test_signals_during_forks() -> None:
+    # A handler may raise wherever Python code runs, so also in what runs around a fork.
+    program = """
+        import gildemo, os, signal, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        def fail(number, frame):
+            raise InterruptedError
+        signal.signal(signal.SIGALRM, fail)
+        with gildemo.GilMonitor(1e-3) as monitor:
+            for tenths in range(1, 100):
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, tenths % 10 * 1e-4)
+                    if os.fork() == 0:
+                        os._exit(0)
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+                except InterruptedError:
+                    pass
+            before = monitor.snapshot().samples
+            gildemo.duty_cycle(0.2)
+            print(monitor.snapshot().samples > before + 10)
+    """
+    assert run_python(program) == "True\n"
 
 
 @needs_a_gil

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gildemo import _core
-from gildemo.forks import forks
 from gildemo.thread_names import thread_names
 
 # Seconds. The first gives ten thousand samples in two seconds, which is enough for an error of 0.01
@@ -29,9 +28,10 @@ class ThreadRecord:
 
     name: that of its threading.Thread, or else of its number. native_id: the kernel's number,
     or None for the threads that could not be told apart. held: the fraction of the record's
-    time in which this thread held the GIL; waiting: in which it waited for it, or None where
-    that can't be seen. longest_hold: seconds. cpu: seconds of CPU time, or None. waits: when it
-    waited, as (start, end) in ns of time.monotonic_ns(), looked at less often than who holds it.
+    time in which this thread held the GIL; waiting: in which it slept for want of it (on a busy
+    machine it may wait for a CPU besides), or None where that can't be seen. longest_hold: seconds.
+    cpu: seconds of CPU time, or None. waits: when it waited, as (start, end) in ns of
+    time.monotonic_ns(), looked at less often than who holds it.
     """
 
     name: str
@@ -130,14 +130,12 @@ class GilMonitor:
         self._monitor.start()
         self._pid = os.getpid()
         thread_names.watch()
-        forks.mind(self._monitor)
         # The native threads must not outlive the interpreter that they watch, nor this object.
         self._finalizer = weakref.finalize(self, _stop_unattended, self._monitor)
 
     def stop(self) -> GilRecord:
         """Stop to watch, and return the record."""
         self._monitor.stop()
-        forks.forget(self._monitor)
         self._record = _record(self._monitor.snapshot())
         self._finalizer.detach()
         thread_names.unwatch()
@@ -175,7 +173,6 @@ def _stop_unattended(monitor: _core.Monitor) -> None:
     """When it is collected or the interpreter exits; in a fork's child there is nothing to stop."""
     with contextlib.suppress(RuntimeError):
         monitor.stop()
-    forks.forget(monitor)
     thread_names.unwatch()
 
 
