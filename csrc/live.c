@@ -3,9 +3,13 @@
 #define _GNU_SOURCE /* for os_thread.h under -std=c11 */
 #include "live.h"
 
+#include "gildemo.h"
 #include "os_thread.h"
 
 #include <stdlib.h>
+
+/* Not yet a place in the table of threads. */
+#define NEWCOMER (-1)
 
 int
 live_init(LiveThreads *live)
@@ -22,6 +26,46 @@ live_free(LiveThreads *live)
 {
     free(live->threads);
     free(live->spare);
+}
+
+/* A thread that Python did not start has a thread state only while it calls
+   back, and may have a new one for each call: it is still the same thread, if
+   its CPU clock has not gone back. */
+static int32_t
+place_of_newcomer(WatchTables *tables, unsigned long native_id)
+{
+    const int32_t place = tables_find_ended(tables, native_id);
+    if (place != OTHER_THREADS) {
+        WatchedThread *thread = &tables->threads[place];
+        if (thread->cpu_end >= 0
+            && os_thread_cpu_time(native_id) >= thread->cpu_end) {
+            thread->ended = 0;
+            return place;
+        }
+    }
+    return tables_add_thread(tables);
+}
+
+/* One that started meanwhile had no CPU time before; one that has more than
+   the time since then did not. */
+static void
+note_native_id(WatchTables *tables, WatchedThread *thread,
+               unsigned long native_id, int at_start)
+{
+    const int64_t elapsed = monotonic_ns() - tables->sums.begin;
+    const int64_t cpu = os_thread_cpu_time(native_id);
+    thread->native_id = native_id;
+    thread->cpu_begin = at_start || cpu > elapsed ? cpu : 0;
+    thread->cpu_end = cpu;
+}
+
+static void
+note_end(WatchTables *tables, int32_t place)
+{
+    if (place != OTHER_THREADS) {
+        tables->threads[place].ended = 1;
+    }
+    tables_note_waiting(tables, place, 0);
 }
 
 void
@@ -43,24 +87,26 @@ live_refresh(LiveThreads *live, const GilState *gil, WatchTables *tables,
        the newcomers stand before, and those that ended are passed over. */
     int32_t old = 0;
     for (int32_t i = 0; i < n; i++) {
-        LiveThread *thread = &fresh[i];
-        while (old < live->n && known[old].id > thread->id) {
-            tables_note_waiting(tables, known[old++].thread, 0);
+        while (old < live->n && known[old].id > fresh[i].id) {
+            note_end(tables, known[old++].thread);
         }
-        if (old < live->n && known[old].id == thread->id) {
-            thread->thread = known[old++].thread;
-        }
-        else {
-            /* One that starts later had no CPU time before. */
-            int64_t cpu = at_start ? os_thread_cpu_time(thread->native_id) : 0;
-            thread->thread = tables_add_thread(tables, thread->id, cpu);
-        }
-        if (thread->thread != OTHER_THREADS) {
-            tables->threads[thread->thread].native_id = thread->native_id;
-        }
+        const int is_old = old < live->n && known[old].id == fresh[i].id;
+        fresh[i].thread = is_old ? known[old++].thread : NEWCOMER;
     }
     while (old < live->n) {
-        tables_note_waiting(tables, known[old++].thread, 0);
+        note_end(tables, known[old++].thread);
+    }
+    /* Only now, as one may go on where another ended. */
+    for (int32_t i = 0; i < n; i++) {
+        LiveThread *thread = &fresh[i];
+        if (thread->thread == NEWCOMER) {
+            thread->thread = place_of_newcomer(tables, thread->native_id);
+        }
+        WatchedThread *watched = &tables->threads[thread->thread];
+        if (thread->thread != OTHER_THREADS
+            && watched->native_id != thread->native_id) {
+            note_native_id(tables, watched, thread->native_id, at_start);
+        }
     }
 
     live->threads = fresh;

@@ -8,6 +8,9 @@
 /* The first resolution of a table that was full, in ns. */
 #define FIRST_RESOLUTION 1000000
 
+/* Among more, to find one would take longer than to look at the GIL. */
+#define FIND_AMONG 256
+
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
 int
@@ -65,17 +68,30 @@ tables_copy(const WatchTables *tables, WatchTables *copy)
 }
 
 int32_t
-tables_add_thread(WatchTables *tables, uint64_t id, int64_t cpu_begin)
+tables_add_thread(WatchTables *tables)
 {
     if (tables->sums.n_threads == MAX_THREADS) {
         return OTHER_THREADS;
     }
     tables->threads[tables->sums.n_threads] = (WatchedThread){
-        .id = id,
-        .cpu_begin = cpu_begin,
-        .cpu_end = cpu_begin,
+        .cpu_begin = -1,
+        .cpu_end = -1,
     };
     return tables->sums.n_threads++;
+}
+
+int32_t
+tables_find_ended(const WatchTables *tables, unsigned long native_id)
+{
+    const int32_t newest = tables->sums.n_threads - 1;
+    const int32_t oldest = MAX(newest - FIND_AMONG, OTHER_THREADS);
+    for (int32_t i = newest; i > oldest; i--) {
+        const WatchedThread *thread = &tables->threads[i];
+        if (thread->ended && thread->native_id == native_id) {
+            return i;
+        }
+    }
+    return OTHER_THREADS;
 }
 
 void

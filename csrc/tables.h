@@ -21,18 +21,18 @@
 #define NOBODY (-1)
 
 typedef struct {
-    uint64_t id;             /* of its thread state; no two have the same */
     unsigned long native_id; /* the kernel's */
     int64_t held;            /* ns of samples that found it holding the GIL */
     int64_t ticks;           /* looks at all threads while it was there, */
     int64_t looks;           /* at it among them, */
     int64_t waits;           /* and those that found it waiting */
+    int ended;               /* its thread state is no longer there */
     int waiting;             /* at the newest look */
     unsigned long seen_at;   /* CPython's count of switches then */
     int32_t last_change;     /* its newest WaitChange, if it has one */
     int64_t longest_hold;    /* ns */
     int64_t cpu_begin;       /* ns on its CPU clock; -1 if not known */
-    int64_t cpu_end;
+    int64_t cpu_end;         /* at the newest look; -1 if not known */
 } WatchedThread;
 
 typedef struct {
@@ -82,7 +82,10 @@ void tables_free(WatchTables *tables);
 int tables_copy(const WatchTables *tables, WatchTables *copy);
 
 /* Returns the new thread's place, or OTHER_THREADS if there is none left. */
-int32_t tables_add_thread(WatchTables *tables, uint64_t id, int64_t cpu_begin);
+int32_t tables_add_thread(WatchTables *tables);
+/* Returns the place of the one among the newest that ended and had this native
+   id, or OTHER_THREADS if there is none. */
+int32_t tables_find_ended(const WatchTables *tables, unsigned long native_id);
 /* A sample that stands for so many ns found `holder`, or NOBODY, holding the
    GIL. */
 void tables_add_sample(WatchTables *tables, int64_t length, int32_t holder);

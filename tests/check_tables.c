@@ -92,7 +92,7 @@ main(void)
     CHECK(tables_init(&tables, 1000) == 0);
     int32_t threads[THREADS];
     for (int i = 0; i < THREADS; i++) {
-        threads[i] = tables_add_thread(&tables, (uint64_t)i, 0);
+        threads[i] = tables_add_thread(&tables);
         CHECK(threads[i] == i + 1);
     }
     check_sums(&tables, threads[0]);
@@ -105,7 +105,7 @@ main(void)
     check_changes(&copy);
     tables_free(&copy);
 
-    while (tables_add_thread(&tables, 0, 0) != OTHER_THREADS) {
+    while (tables_add_thread(&tables) != OTHER_THREADS) {
     }
     CHECK(tables.sums.n_threads == MAX_THREADS);
     (void)printf("%" PRId32 " segments, %" PRId32 " changes, %" PRId64 " ns\n",
