@@ -45,8 +45,9 @@ typedef struct {
     int64_t boundary;
 } DutyCycle;
 
-/* Both move the boundary to the end of their part. They return 0, or -1 with
-   an exception set, which is what a signal's handler raised. */
+/* Both add to the sums, and move the boundary to the end of their part. They
+   return 0, or -1 with an exception set, which is what a signal's handler
+   raised. */
 
 static int
 hold(DutyCycle *cycle, int64_t duration)
@@ -81,6 +82,8 @@ release(DutyCycle *cycle, int64_t duration)
         cycle->released_ns += released;
         left -= released;
 
+        /* Handlers run with the GIL: they add to the time that it is held,
+           and take nothing off what was asked for. */
         interrupted = PyErr_CheckSignals();
         cycle->boundary = monotonic_ns();
         cycle->held_ns += cycle->boundary - taken;

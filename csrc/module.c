@@ -50,16 +50,21 @@ PyDoc_STRVAR(
     "\n"
     "It computes while it holds the GIL and mostly sleeps while it does not;\n"
     "the time that it has to wait to get the GIL back counts as released.\n"
-    "With released=0.0 the GIL is never given up. The clock is that of\n"
-    "time.monotonic(), read where the GIL is taken and given up, so the sums\n"
-    "are a truth to hold a profiler of the GIL against. What CPython needs\n"
-    "to hand it out and take it back counts as released, though the GIL is\n"
-    "taken by then: beside a CPython 3.13 that clocked its own GIL, 0.07 us\n"
-    "a cycle in one thread, and 0.1 to 0.3 us in two that compete.\n"
+    "With released=0.0 the GIL is never given up; every 20 ms of a longer\n"
+    "part without it, it is taken for a moment, to look for signals.\n"
+    "\n"
+    "The clock is that of time.monotonic(), read where the GIL is taken and\n"
+    "given up, so the sums are a truth to hold a profiler of the GIL "
+    "against.\n"
+    "What CPython needs to hand it out and take it back counts as released,\n"
+    "though the GIL is taken by then: beside a CPython 3.13 that clocked its\n"
+    "own GIL, 0.07 us each time in one thread, and 0.1 to 0.3 us in two that\n"
+    "compete.\n"
     "\n"
     "Raises ValueError for a number of seconds that is negative, NaN or over\n"
     "1e9, or for negative cycles. A signal's handler can end it, if it runs\n"
-    "in the main thread; the time that a handler takes counts as held.");
+    "in the main thread; the time that a handler takes counts as held, also\n"
+    "where the handler itself gives up the GIL.");
 
 static PyMethodDef core_methods[] = {
     {"spin", _PyCFunction_CAST(gildemo_spin), METH_FASTCALL | METH_KEYWORDS,

@@ -37,13 +37,15 @@ os_thread_cpu_time(unsigned long native_id)
     return -1;
 }
 
-/* Whether a thread of this process sleeps in a futex between two addresses; -1
-   if that can't be told. Linux says of every thread in which system call it
-   sleeps, and a process may always read that of its own threads. */
+/* Whether a thread of this process sleeps in a condition variable between two
+   addresses; -1 if that can't be told. Linux says of every thread in which
+   system call it sleeps, and a process may always read that of its own
+   threads. With glibc that is a futex inside of the condition variable; other
+   C libraries have it on the thread's stack. */
 static inline int
 os_thread_sleeps_in(unsigned long native_id, uintptr_t begin, uintptr_t end)
 {
-#ifdef __linux__
+#if defined(__linux__) && defined(__GLIBC__)
     char text[128];
     (void)snprintf(text, sizeof(text), "/proc/self/task/%lu/syscall",
                    native_id);

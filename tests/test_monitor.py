@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import os
+import platform
 import statistics
 import sys
 import threading
@@ -24,7 +25,9 @@ pytestmark = [
     pytest.mark.timeout(60),
     pytest.mark.skipif(not gil_enabled(), reason="GilMonitor needs a GIL"),
 ]
-sees_waiting = pytest.mark.skipif(sys.platform != "linux", reason="who waits is seen on Linux only")
+sees_waiting = pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="who waits is seen with glibc only"
+)
 
 
 def watch(**targets: Callable[[], object]) -> GilRecord:

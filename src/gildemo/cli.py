@@ -251,9 +251,9 @@ def _add_watch(commands: Any) -> None:
         "watch",
         help="run a program, then say who held the GIL",
         description="Run a Python program as `python` would, and then say on standard error,\n"
-        "thread by thread, who held the GIL, who waited for it, and for how long. Its\n"
-        "exit status is the program's; what it prints is left alone (`--json -` comes\n"
-        "after it).",
+        "thread by thread, who held the GIL, who waited for it, and for how long. What\n"
+        "the program prints is left alone (`--json -` and `--trace -` come after it);\n"
+        "its exit status is that of the command.",
         usage="gildemo watch [options] (script.py | -m module) [ARG ...]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import types
 from collections import deque
 from typing import Any
 
@@ -39,9 +40,12 @@ class ThreadNames:
             self._started.clear()
 
     def _hook(self, event: str, args: tuple[Any, ...]) -> None:
-        if event in ("_thread.start_new_thread", "_thread.start_joinable_thread"):
-            thread = getattr(args[0], "__self__", None)
-            if self._watchers > 0 and isinstance(thread, threading.Thread):
+        if event not in ("_thread.start_new_thread", "_thread.start_joinable_thread"):
+            return
+        # Of another callable, to ask for an attribute could run its code.
+        if self._watchers > 0 and isinstance(args[0], types.MethodType):
+            thread = args[0].__self__
+            if isinstance(thread, threading.Thread):
                 self._started.append(thread)
 
     def by_native_id(self) -> dict[int, str]:
