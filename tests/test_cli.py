@@ -81,6 +81,7 @@ def test_version_and_help() -> None:
         (("--json", "/no/such/folder/f"), "no folder /no/such/folder"),
         (("--json", "/"), "it is a folder"),
         (("demo", "--original", "--executors", "thread"), "leave out --executors"),
+        (("demo", "--original", "--trace", "t.json"), "leave out --trace"),
         (("demonstrate",), "invalid choice: 'demonstrate'"),
     ],
 )

@@ -258,7 +258,7 @@ def test_an_empty_trace_is_told() -> None:
     executors = ("--rounds", "1", "--executors", "serial,process")
     result = gildemo("compare", *executors, "--trace", "-", "pass")
     assert json.loads(result.stdout)["traceEvents"] == []
-    assert "the trace is empty: the threads were not monitored" in result.stderr
+    assert "the trace is empty: no threads were monitored" in result.stderr
 
 
 def test_report_shows_runs_side_by_side(tmp_path: Path) -> None:

@@ -50,6 +50,8 @@ def demo(arguments: argparse.Namespace) -> int:
     """Run the demonstration; return the exit status."""
     if arguments.original and arguments.executors:
         return usage_error("--original compares threads and processes: leave out --executors")
+    if arguments.original and arguments.trace:
+        return usage_error("--original is timed, and not monitored: leave out --trace")
     problem = unwritable(arguments)
     if problem:
         return usage_error(problem)

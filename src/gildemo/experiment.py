@@ -123,7 +123,7 @@ class Experiment:
         self._alone: float | None = None
         self._threads_left = ""
         self._gil: GilRecord | None = None
-        self._gil_unavailable = "the threads were not monitored"
+        self._gil_unavailable = "no threads were monitored"
 
     @property
     def rounds(self) -> int:

@@ -12,7 +12,14 @@ from collections.abc import Iterator
 @contextlib.contextmanager
 def burners(number: int) -> Iterator[None]:
     """As many processes that want a CPU all the time."""
-    command = [sys.executable, "-c", "while True: pass"]
+    # None burns on where this process was killed.
+    program = """
+import os
+parent = os.getppid()
+while os.getppid() == parent:
+    for _ in range(10**6): pass
+"""
+    command = [sys.executable, "-c", program]
     processes = [subprocess.Popen(command) for _ in range(number)]
     try:
         time.sleep(0.5)
