@@ -83,35 +83,6 @@ monitor_dealloc(PyObject *op)
     Py_DECREF(type);
 }
 
-static PyObject *
-monitor_start(PyObject *op, PyObject *Py_UNUSED(ignored))
-{
-    MonitorObject *self = (MonitorObject *)op;
-    /* A thread that came to a subinterpreter without giving up the GIL is not
-       yet noted as its holder; to take the GIL anew has it noted. */
-    Py_BEGIN_ALLOW_THREADS
-    Py_END_ALLOW_THREADS
-    if (self->state != NEW) {
-        return PyErr_Format(PyExc_RuntimeError,
-                            "this monitor was already started; make a new one "
-                            "for each run");
-    }
-    GilState gil;
-    const char *why_not = gil_state_locate(&gil);
-    if (why_not != NULL) {
-        CoreState *core = PyType_GetModuleState(Py_TYPE(op));
-        return PyErr_Format(core->unavailable, "can't watch the GIL: %s",
-                            why_not);
-    }
-    self->watch = watch_start(&gil, self->intervals);
-    if (self->watch == NULL) {
-        return PyErr_SetFromErrno(PyExc_OSError);
-    }
-    self->pid = getpid();
-    self->state = RUNNING;
-    Py_RETURN_NONE;
-}
-
 /* Returns -1 with an exception set if there is nothing to be had. */
 static int
 check_started_here(MonitorObject *self)
@@ -132,6 +103,38 @@ check_started_here(MonitorObject *self)
 }
 
 static PyObject *
+monitor_start(PyObject *op, PyObject *Py_UNUSED(ignored))
+{
+    MonitorObject *self = (MonitorObject *)op;
+    /* A thread that came to a subinterpreter without giving up the GIL is not
+       yet noted as its holder; to take the GIL anew has it noted. */
+    Py_BEGIN_ALLOW_THREADS
+    Py_END_ALLOW_THREADS
+    if (self->state != NEW) {
+        if (check_started_here(self) == 0) {
+            PyErr_SetString(PyExc_RuntimeError,
+                            "this monitor was already started; make a new one "
+                            "for each run");
+        }
+        return NULL;
+    }
+    GilState gil;
+    const char *why_not = gil_state_locate(&gil);
+    if (why_not != NULL) {
+        CoreState *core = PyType_GetModuleState(Py_TYPE(op));
+        return PyErr_Format(core->unavailable, "can't watch the GIL: %s",
+                            why_not);
+    }
+    self->watch = watch_start(&gil, self->intervals);
+    if (self->watch == NULL) {
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    self->pid = getpid();
+    self->state = RUNNING;
+    Py_RETURN_NONE;
+}
+
+static PyObject *
 monitor_stop(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     MonitorObject *self = (MonitorObject *)op;
@@ -139,9 +142,7 @@ monitor_stop(PyObject *op, PyObject *Py_UNUSED(ignored))
         return NULL;
     }
     if (self->state == STOPPED) {
-        return PyErr_Format(PyExc_RuntimeError,
-                            "this monitor was already stopped: its "
-                            "snapshot() is still there");
+        Py_RETURN_NONE;
     }
     self->state = STOPPED;
     /* Still attached, lest a last sample see the GIL given up for the next. */
@@ -282,7 +283,8 @@ PyDoc_STRVAR(
     "makes a record of the raw sums that snapshot() returns.");
 
 PyDoc_STRVAR(start_doc, "start($self, /)\n--\n\nStart to watch, once.");
-PyDoc_STRVAR(stop_doc, "stop($self, /)\n--\n\nEnd the native threads.");
+PyDoc_STRVAR(stop_doc,
+             "stop($self, /)\n--\n\nEnd the native threads, if they run.");
 PyDoc_STRVAR(
     held_by_doc,
     "held_by($self, native_id, /)\n--\n\n"

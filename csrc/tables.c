@@ -24,10 +24,13 @@ tables_init(WatchTables *tables, int64_t now)
     tables->threads = calloc(MAX_THREADS, sizeof(WatchedThread));
     tables->segments = calloc(MAX_SEGMENTS, sizeof(Segment));
     tables->changes = calloc(MAX_CHANGES, sizeof(WaitChange));
-    return tables->threads == NULL || tables->segments == NULL
-                   || tables->changes == NULL
-               ? -1
-               : 0;
+    if (tables->threads == NULL || tables->segments == NULL
+        || tables->changes == NULL) {
+        return -1;
+    }
+    tables->threads[OTHER_THREADS].cpu_begin = -1;
+    tables->threads[OTHER_THREADS].cpu_end = -1;
+    return 0;
 }
 
 void
@@ -92,6 +95,83 @@ tables_find_ended(const WatchTables *tables, unsigned long native_id)
         }
     }
     return OTHER_THREADS;
+}
+
+static int
+compare_times(const void *a, const void *b)
+{
+    const int64_t x = *(const int64_t *)a;
+    const int64_t y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Half of the ended threads, or more, held the GIL for no longer than this, in
+   ns; -1 if there are none, or no memory. */
+static int64_t
+median_held_of_ended(const WatchTables *tables)
+{
+    int64_t *held = malloc(MAX_THREADS * sizeof(int64_t));
+    if (held == NULL) {
+        return -1;
+    }
+    size_t n = 0;
+    for (int32_t i = OTHER_THREADS + 1; i < tables->sums.n_threads; i++) {
+        if (tables->threads[i].ended) {
+            held[n++] = tables->threads[i].held;
+        }
+    }
+    qsort(held, n, sizeof(int64_t), compare_times);
+    const int64_t median = n > 0 ? held[n / 2] : -1;
+    free(held);
+    return median;
+}
+
+int32_t
+tables_fold_ended(WatchTables *tables, int32_t *places)
+{
+    WatchSums *sums = &tables->sums;
+    WatchedThread *const other = &tables->threads[OTHER_THREADS];
+    const int64_t most = median_held_of_ended(tables);
+    int32_t kept = OTHER_THREADS + 1;
+    places[OTHER_THREADS] = OTHER_THREADS;
+    for (int32_t i = kept; i < sums->n_threads; i++) {
+        const WatchedThread *thread = &tables->threads[i];
+        if (thread->ended && thread->held <= most) {
+            other->held += thread->held;
+            other->longest_hold =
+                MAX(other->longest_hold, thread->longest_hold);
+            places[i] = OTHER_THREADS;
+        }
+        else {
+            places[i] = kept;
+            tables->threads[kept++] = *thread;
+        }
+    }
+    const int32_t folded = sums->n_threads - kept;
+    sums->n_threads = kept;
+
+    kept = 0;
+    for (int32_t i = 0; i < sums->n_segments; i++) {
+        Segment segment = tables->segments[i];
+        if (segment.thread != NOBODY) {
+            segment.thread = places[segment.thread];
+        }
+        if (kept == 0 || tables->segments[kept - 1].thread != segment.thread) {
+            tables->segments[kept++] = segment;
+        }
+    }
+    sums->n_segments = kept;
+
+    kept = 0;
+    for (int32_t i = 0; i < sums->n_changes; i++) {
+        WaitChange change = tables->changes[i];
+        change.thread = places[change.thread];
+        if (change.thread != OTHER_THREADS) {
+            tables->changes[kept++] = change;
+        }
+    }
+    sums->n_changes = kept;
+    return folded;
 }
 
 void

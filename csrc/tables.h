@@ -14,8 +14,8 @@
 #define MAX_CHANGES (1 << 16)
 
 /* The place in WatchTables.threads of whoever can't be told: a thread that
-   ended in the moment it was seen, one of another interpreter, or one too
-   many. */
+   ended in the moment it was seen, one of another interpreter, one too many,
+   or one that was folded. */
 #define OTHER_THREADS 0
 /* In a segment: nobody held the GIL. */
 #define NOBODY (-1)
@@ -86,6 +86,10 @@ int32_t tables_add_thread(WatchTables *tables);
 /* Returns the place of the one among the newest that ended and had this native
    id, or OTHER_THREADS if there is none. */
 int32_t tables_find_ended(const WatchTables *tables, unsigned long native_id);
+/* Makes room: adds to OTHER_THREADS the half of the ended threads that held
+   the GIL least. Writes the new place of each of the MAX_THREADS, and returns
+   how many were folded; 0 if none has ended, or there is no memory for it. */
+int32_t tables_fold_ended(WatchTables *tables, int32_t *places);
 /* A sample that stands for so many ns found `holder`, or NOBODY, holding the
    GIL. */
 void tables_add_sample(WatchTables *tables, int64_t length, int32_t holder);

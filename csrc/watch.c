@@ -19,6 +19,10 @@
 #define TICK_NS 8000000
 #define MAX_LOOKS_PER_TICK 32
 
+/* Kept free in the table of threads, for those that start until the next
+   tick. */
+#define SPARE_THREADS 1024
+
 /* sys.getswitchinterval() is 5 ms, if nobody has changed it. */
 #define LONG_HOLD_NS 2000000
 
@@ -37,6 +41,7 @@ struct Watch {
     int32_t next_look;
     int32_t holder; /* at the newest sample; it has held the GIL */
     int64_t held_since;
+    int32_t places[MAX_THREADS]; /* for make_room() */
 };
 
 /* take_gil() in CPython sleeps in a condition variable inside the GIL. */
@@ -44,6 +49,21 @@ static int
 waits_for_gil(const Watch *w, unsigned long native_id)
 {
     return os_thread_sleeps_in(native_id, w->gil.begin, w->gil.end);
+}
+
+static void
+make_room(Watch *w)
+{
+    if (tables_fold_ended(&w->tables, w->places) == 0) {
+        return;
+    }
+    for (int32_t i = 0; i < w->live.n; i++) {
+        LiveThread *live = &w->live.threads[i];
+        live->thread = w->places[live->thread];
+    }
+    if (w->holder != NOBODY) {
+        w->holder = w->places[w->holder];
+    }
 }
 
 /* Looks who waits for the GIL, and reads the CPU clocks. */
@@ -141,6 +161,9 @@ take_sample(void *watch, const GilLook *look, int64_t now)
     }
     if (schedule_random(&w->schedule) * TICK_NS < (double)length) {
         tick(w);
+        if (sums->n_threads > MAX_THREADS - SPARE_THREADS) {
+            make_room(w);
+        }
     }
 }
 

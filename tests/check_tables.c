@@ -85,9 +85,47 @@ check_sums(WatchTables *tables, int32_t thread)
     CHECK(tables->threads[OTHER_THREADS].held == 300);
 }
 
+/* Of the threads 1 to 6 those with an odd number end; 1 and 3 held the GIL
+   least among them. */
+static void
+check_fold(void)
+{
+    WatchTables tables;
+    int32_t places[MAX_THREADS];
+    CHECK(tables_init(&tables, 0) == 0);
+    for (int32_t i = 1; i <= 6; i++) {
+        CHECK(tables_add_thread(&tables) == i);
+        tables_add_sample(&tables, 100 * i, i);
+        tables_note_waiting(&tables, i, 1);
+        tables.sums.now += 10;
+        tables_note_waiting(&tables, i, 0);
+        tables_add_segment(&tables, tables.sums.now, i);
+    }
+    CHECK(tables_fold_ended(&tables, places) == 0);
+    tables.threads[1].ended = 1;
+    tables.threads[3].ended = 1;
+    tables.threads[5].ended = 1;
+    CHECK(tables_fold_ended(&tables, places) == 2);
+    const int32_t expected[] = {0, 0, 1, 0, 2, 3, 4};
+    for (int32_t i = 0; i <= 6; i++) {
+        CHECK(places[i] == expected[i]);
+    }
+    CHECK(tables.sums.n_threads == 5);
+    CHECK(tables.threads[OTHER_THREADS].held == 400);
+    CHECK(tables.threads[1].held == 200);
+    CHECK(tables.threads[4].held == 600);
+    CHECK(tables.sums.n_segments == 6);
+    CHECK(tables.segments[2].thread == OTHER_THREADS);
+    CHECK(tables.segments[5].thread == 4);
+    CHECK(tables.sums.n_changes == 8);
+    CHECK(tables.changes[7].thread == 4);
+    tables_free(&tables);
+}
+
 int
 main(void)
 {
+    check_fold();
     WatchTables tables, copy;
     CHECK(tables_init(&tables, 1000) == 0);
     int32_t threads[THREADS];

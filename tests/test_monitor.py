@@ -278,6 +278,26 @@ def test_one_heavy_thread_among_thousands() -> None:
     assert sum(thread.held for thread in record.threads) == pytest.approx(record.held)
 
 
+@retried
+def test_one_after_more_threads_than_there_is_room_for() -> None:
+    before, after = Load(0.004, 0.5, 0.3), Load(0.004, 0.5, 0.3)
+
+    def start_many() -> None:
+        run_thread("before", before)
+        for _ in range(9000):
+            _thread.start_new_thread(int, ())
+        run_thread("after", after)
+
+    record = watch(starter=start_many)
+    for name, load in (("before", before), ("after", after)):
+        truth = load.held / record.duration
+        assert truth > 0.02
+        # In 3.11 nobody knows the name of a thread that has ended.
+        shares = [t.held for t in record.threads if t.name == name or sys.version_info < (3, 12)]
+        assert min(abs(share - truth) for share in shares) < slack(record) / 2
+    assert len(record.threads) <= 8192
+
+
 def test_timeline(competing: GilRecord) -> None:
     line = competing.timeline
     assert (line[-1][1] - line[0][0]) / 1e9 == pytest.approx(competing.duration)

@@ -106,7 +106,9 @@ class GilMonitor:
     and `snapshot()` gives one while it runs. A monitor serves for one run; several may run at
     once. interval: seconds between two samples, on average; they are taken at random times. None,
     the default, is from 0.19 to 3 ms, shorter the more the samples of a few milliseconds differ: as
-    short as it takes for a `GilRecord.error` of 0.01 after two seconds.
+    short as it takes for a `GilRecord.error` of 0.01 after two seconds, unless busy CPUs keep the
+    samples waiting. Of more than 8192 threads, those that ended and held the GIL least become part
+    of the row "(other)".
 
     Raises ValueError for an interval that is not from 1e-5 to 10 seconds. `start()` raises
     GilMonitorUnavailable where the GIL can't be watched, and all raise RuntimeError when called
@@ -124,22 +126,28 @@ class GilMonitor:
             self._monitor = _core.Monitor(interval, interval)
         self._record: GilRecord | None = None
         self._pid = os.getpid()
+        # The native threads must not outlive the interpreter that they watch, nor this object.
+        self._finalizer = weakref.finalize(self, _stop_unattended, self._monitor)
 
     def start(self) -> None:
         """Start to watch."""
         self._monitor.start()
         self._pid = os.getpid()
-        thread_names.watch()
-        # The native threads must not outlive the interpreter that they watch, nor this object.
-        self._finalizer = weakref.finalize(self, _stop_unattended, self._monitor)
+        thread_names.watch(self._monitor)
 
     def stop(self) -> GilRecord:
-        """Stop to watch, and return the record."""
+        """Stop to watch, and return the record.
+
+        If a signal's handler raises meanwhile, call it again.
+        """
+        if self._record is not None:
+            raise RuntimeError("this monitor was already stopped: its record is still there")
         self._monitor.stop()
-        self._record = _record(self._monitor.snapshot())
+        record = _record(self._monitor.snapshot())
+        thread_names.unwatch(self._monitor)
         self._finalizer.detach()
-        thread_names.unwatch()
-        return self._record
+        self._record = record
+        return record
 
     def snapshot(self) -> GilRecord:
         """The record so far; watching goes on."""
@@ -165,7 +173,7 @@ class GilMonitor:
 
     def __exit__(self, *exc_info: object) -> None:
         # In the child of a fork, whose way out this may be, nothing runs.
-        if os.getpid() == self._pid:
+        if os.getpid() == self._pid and self._record is None:
             self.stop()
 
 
@@ -173,7 +181,7 @@ def _stop_unattended(monitor: _core.Monitor) -> None:
     """When it is collected or the interpreter exits; in a fork's child there is nothing to stop."""
     with contextlib.suppress(RuntimeError):
         monitor.stop()
-    thread_names.unwatch()
+    thread_names.unwatch(monitor)
 
 
 def _record(raw: Mapping[str, Any]) -> GilRecord:
@@ -181,20 +189,28 @@ def _record(raw: Mapping[str, Any]) -> GilRecord:
     names = thread_names.by_native_id()
     threads: list[ThreadRecord] = []
     places: dict[int, int] = {}
+    # The first row is that of others; and who has no number ended before it began.
+    others = {place for place, row in enumerate(raw["threads"]) if place == 0 or row[0] == 0}
+    held_by_others = sum(raw["threads"][place][1] for place in others)
+    if held_by_others > 0:
+        places.update(dict.fromkeys(others, 0))
+        longest = max(raw["threads"][place][5] for place in others)
+        threads.append(
+            ThreadRecord("(other)", None, held_by_others / watched, None, longest / 1e9, None, ())
+        )
     waits_of = _waits(raw["changes"], raw["end"])
     for place, (native_id, held, present, looks, waits, longest, cpu) in enumerate(raw["threads"]):
-        # Nobody, or a thread that ended before it had begun to run Python code.
-        if held == 0 and (place == 0 or native_id == 0):
+        if place in others:
             continue
         waiting = None
-        if raw["waiting_known"] and place > 0:
+        if raw["waiting_known"]:
             # `looks` are a part of its `present` ticks, which are a part of all `ticks`.
             waiting = waits / looks * present / ticks if looks else 0.0
         places[place] = len(threads)
         threads.append(
             ThreadRecord(
-                name="(other)" if place == 0 else names.get(native_id, f"thread {native_id}"),
-                native_id=None if place == 0 else native_id,
+                name=names.get(native_id, f"thread {native_id}"),
+                native_id=native_id,
                 held=held / watched if watched else 0.0,
                 waiting=waiting,
                 longest_hold=longest / 1e9,
