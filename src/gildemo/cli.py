@@ -130,7 +130,10 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     _add_report(commands)
     if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help", "--version")):
         argv = ["demo", *argv]
-    return parser.parse_args(argv)
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:
+        arguments.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return arguments
 
 
 def _add_demo(commands: Any) -> None:
@@ -148,7 +151,7 @@ def _add_demo(commands: Any) -> None:
         help="the experiment of 2021 at its own size, beside the published figures (20 s)",
     )
     _add_common(demo, workers="--original: 5", rounds="3; --original: 1")
-    demo.set_defaults(run="demo")
+    demo.set_defaults(run="demo", parser=demo)
 
 
 def _add_compare(commands: Any) -> None:
@@ -204,7 +207,7 @@ def _add_compare(commands: Any) -> None:
     )
     _add_common(compare, workers="", rounds="until the answer is clear")
     compare.add_argument("statement", nargs="+", metavar="STMT", help=argparse.SUPPRESS)
-    compare.set_defaults(run="compare")
+    compare.set_defaults(run="compare", parser=compare)
 
 
 def _add_report(commands: Any) -> None:
@@ -216,7 +219,7 @@ def _add_report(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     report.add_argument("files", nargs="+", metavar="FILE", help="a file that --json wrote")
-    report.set_defaults(run="report")
+    report.set_defaults(run="report", parser=report)
 
 
 def _add_common(parser: argparse.ArgumentParser, workers: str, rounds: str) -> None:
@@ -270,7 +273,7 @@ def _add_watch(commands: Any) -> None:
     )
     watch.add_argument("program", metavar="script.py", help=argparse.SUPPRESS)
     watch.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
-    watch.set_defaults(run="watch")
+    watch.set_defaults(run="watch", parser=watch)
 
 
 def _add_files(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
-from gildemo import GilMonitorUnavailable, executors, program
+from gildemo import GilMonitorUnavailable, executors, program, signals
 from gildemo import demo as demonstrations
 from gildemo.comparison import Progress
 from gildemo.demo import Demonstration
@@ -199,8 +199,10 @@ def watch(arguments: argparse.Namespace) -> int:
     if os.getpid() != pid:
         # The program forked, and this is the end of its child.
         return status
-    record = monitor.stop()
-    return EXIT_FAILED if _report_watched(record, arguments) else status
+    # Not only Ctrl-C may come again: the program's own timer may still run.
+    with signals.ignored():
+        record = monitor.stop()
+        return EXIT_FAILED if _report_watched(record, arguments) else status
 
 
 def _report_watched(record: GilRecord, arguments: argparse.Namespace) -> bool:
@@ -209,7 +211,8 @@ def _report_watched(record: GilRecord, arguments: argparse.Namespace) -> bool:
     console = output.console(stderr=True)
     console.print()
     console.print(watched.summary(record))
-    console.print(watched.threads(record))
+    if record.samples:
+        console.print(watched.threads(record))
     failed = False
     if arguments.json:
         failed |= not output.write_json(arguments.json, {"schema": 1, "gil": record.to_dict()})

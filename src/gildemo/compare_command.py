@@ -21,7 +21,7 @@ from gildemo.comparison import Progress
 from gildemo.experiment import Experiment, MeasurementError
 from gildemo.measurement import UnpicklableTaskError
 from gildemo.report import compared, output, timeline
-from gildemo.result import Comparison
+from gildemo.result import Comparison, Verdict
 
 EXIT_UNEXPECTED = 3
 
@@ -79,7 +79,8 @@ def _measure(experiment: Experiment, arguments: argparse.Namespace) -> int:
     found = experiment.comparison()
     assert found is not None
     if arguments.expect not in (None, found.verdict.value):
-        sys.stderr.write(f"gildemo: expected {arguments.expect}, and found {found.verdict.value}\n")
+        what = "no clear answer" if found.verdict is Verdict.INCONCLUSIVE else found.verdict.value
+        sys.stderr.write(f"gildemo: expected {arguments.expect}, and found {what}\n")
         return EXIT_UNEXPECTED
     return commands.EXIT_FAILED if failed else 0
 

@@ -26,6 +26,20 @@ def held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@contextlib.contextmanager
+def ignored() -> Iterator[None]:
+    """Run no handler in Python meanwhile, whoever set it. For the main thread only."""
+    handlers = {signum: signal.getsignal(signum) for signum in signal.valid_signals()}
+    ours = {signum: handler for signum, handler in handlers.items() if callable(handler)}
+    for signum in ours:
+        signal.signal(signum, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        for signum, handler in ours.items():
+            signal.signal(signum, handler)
+
+
 def let_in() -> None:
     """End in the thread, or process, that was started meanwhile what `held` did."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)

@@ -72,6 +72,7 @@ def assert_releases_gil(
     Raises AssertionError with the figures, or if there is no answer after `LONGEST` seconds;
     ValueError for an at_most out of range; GilMonitorUnavailable; and what `fn` raises.
     """
+    __tracebackhide__ = True  # of pytest
     usage = _judge(fn, lambda: fn(*args, **kwargs), at_most, "at_most")
     if usage.held > at_most:
         raise AssertionError(_told(fn, usage, f"at most {at_most:.0%} is allowed"))
@@ -86,6 +87,7 @@ def assert_holds_gil(
     For code that other threads must not get in between. at_least: the fraction of the call for
     which it has to hold the GIL. All else is as with `assert_releases_gil`.
     """
+    __tracebackhide__ = True
     usage = _judge(fn, lambda: fn(*args, **kwargs), at_least, "at_least")
     if usage.held < at_least:
         raise AssertionError(_told(fn, usage, f"at least {at_least:.0%} is required"))
@@ -99,6 +101,7 @@ def releasing_gil(name: str, at_most: float = 0.1) -> Iterator[None]:
     name: what to call the body. The body runs once, so it has to last for some 20 ms at least;
     if the samples are too few for an answer, the AssertionError says that.
     """
+    __tracebackhide__ = True
     me = threading.get_native_id()
     monitor = GilMonitor(SHORTEST_INTERVAL)
     began = time.monotonic()
@@ -125,6 +128,7 @@ def _judge(
     fn: Callable[..., object], call: Callable[[], T], limit: float, name: str
 ) -> GilUsage[T]:
     """Measure until it is clear on which side of the limit the call is."""
+    __tracebackhide__ = True
     if not 0.0 < limit < 1.0:
         raise ValueError(f"{name} must be between 0 and 1, not {limit!r}")
 
@@ -146,6 +150,7 @@ def _judge(
 
 
 def _measure(call: Callable[[], T], enough: Callable[[float, float, float], bool]) -> GilUsage[T]:
+    __tracebackhide__ = True
     me = threading.get_native_id()
     # It lasts a second at most, mostly, and is the sooner over the more samples there are.
     monitor = GilMonitor(SHORTEST_INTERVAL)

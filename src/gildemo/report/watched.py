@@ -18,6 +18,8 @@ _FEW_SAMPLES = 100
 
 def summary(record: GilRecord) -> str:
     """One sentence about the whole."""
+    if record.samples == 0:
+        return "It was over before the first look at the GIL: nothing is known of it."
     switches = "" if record.switches is None else f", {record.switches} switches"
     few = f" (samples: only {record.samples})" if record.samples < _FEW_SAMPLES else ""
     return (
