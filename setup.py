@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 from setuptools import Extension, setup
 
@@ -20,29 +21,8 @@ setup(
     ext_modules=[
         Extension(
             "gildemo._core",
-            sources=[
-                "csrc/module.c",
-                "csrc/arguments.c",
-                "csrc/spin.c",
-                "csrc/waitpid.c",
-                "csrc/duty_cycle.c",
-                "csrc/monitor.c",
-                "csrc/watch.c",
-                "csrc/lookouts.c",
-                "csrc/schedule.c",
-                "csrc/live.c",
-                "csrc/tables.c",
-            ],
-            depends=[
-                "csrc/gildemo.h",
-                "csrc/gil_state.h",
-                "csrc/watch.h",
-                "csrc/lookouts.h",
-                "csrc/schedule.h",
-                "csrc/live.h",
-                "csrc/tables.h",
-                "csrc/os_thread.h",
-            ],
+            sources=sorted(str(path) for path in Path("csrc").rglob("*.c")),
+            depends=sorted(str(path) for path in Path("csrc").rglob("*.h")),
             libraries=["m"],
             extra_compile_args=compile_args,
             extra_link_args=link_args,

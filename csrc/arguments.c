@@ -7,7 +7,7 @@
  * costs about as much as one failed dict look-up.
  */
 
-#include "gildemo.h"
+#include "module.h"
 
 #include <limits.h>
 

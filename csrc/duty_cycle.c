@@ -6,7 +6,7 @@
  * and right before it gives it up.
  */
 
-#include "gildemo.h"
+#include "module.h"
 
 /* The longest time between two looks for a signal. */
 #define LONGEST_SLICE_NS 20000000

@@ -4,7 +4,7 @@
  * variants, which differ only in whether they release the GIL around it.
  */
 
-#include "gildemo.h"
+#include "module.h"
 
 PyDoc_STRVAR(
     spin_doc,

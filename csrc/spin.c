@@ -1,6 +1,6 @@
 /* spin(): a loop that only computes, holding the GIL or having released it. */
 
-#include "gildemo.h"
+#include "module.h"
 
 /* How many steps are taken between two looks for a signal. A step is a chain
    of six dependent operations, so a chunk is about 50 million cycles: 17 ms at

@@ -1,6 +1,6 @@
 /* waitpid(): a call that blocks, holding the GIL or having released it. */
 
-#include "gildemo.h"
+#include "module.h"
 
 #ifndef HAVE_WAITPID
 #  error "gildemo needs waitpid(): Linux and macOS are supported"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gildemo.units import counted, number, rounded_up, seconds
+from gildemo._units import counted, number, rounded_up, seconds
 
 
 @pytest.mark.parametrize(

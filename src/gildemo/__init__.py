@@ -7,10 +7,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from gildemo.comparison import compare
-    from gildemo.experiment import MeasurementError
+    from gildemo._comparison._compare import compare
+    from gildemo._comparison.experiment import MeasurementError
+    from gildemo._comparison.results import Comparison, Verdict
     from gildemo.monitor import GilMonitor, GilRecord
-    from gildemo.result import Comparison, Verdict
     from gildemo.statement import Statement
 
 __version__ = "0.1.0"
@@ -32,13 +32,13 @@ __all__ = [
 # Where the names live that need more than the C module: imported on first use (PEP 562), so
 # that `import gildemo` stays cheap for who wants only spin().
 _LAZY = {
-    "Comparison": "gildemo.result",
+    "Comparison": "gildemo._comparison.results",
     "GilMonitor": "gildemo.monitor",
     "GilRecord": "gildemo.monitor",
-    "MeasurementError": "gildemo.experiment",
+    "MeasurementError": "gildemo._comparison.experiment",
     "Statement": "gildemo.statement",
-    "Verdict": "gildemo.result",
-    "compare": "gildemo.comparison",
+    "Verdict": "gildemo._comparison.results",
+    "compare": "gildemo._comparison._compare",
 }
 
 

@@ -1,6 +1,6 @@
 """Lets `python -m gildemo` be the command."""
 
-from gildemo.cli import main
+from gildemo._cli import main
 
 if __name__ == "__main__":
     main()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from gildemo import units
+from gildemo import _units as units
 from gildemo.monitor import SHORTEST_INTERVAL, GilMonitor, GilRecord
 
 T = TypeVar("T")
@@ -174,7 +174,7 @@ def _measure(call: Callable[[], T], enough: Callable[[float, float, float], bool
 
 
 def _told(fn: Callable[..., object] | str, usage: GilUsage[Any], judgement: str) -> str:
-    from gildemo.report.timeline import KEY, lanes
+    from gildemo._report.lanes import KEY, lanes
 
     name = fn if isinstance(fn, str) else getattr(fn, "__qualname__", repr(fn))
     lines = [f"{name} {usage}: {judgement}", KEY]

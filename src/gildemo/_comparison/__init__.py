@@ -1,0 +1,1 @@
+"""compare(): measure, decide, explain."""

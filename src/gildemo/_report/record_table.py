@@ -1,0 +1,64 @@
+"""A whole program as a GilMonitor saw it: a row for each thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.table import Table
+
+from gildemo._report.demonstration_table import plain_table
+from gildemo._units import seconds
+from gildemo.monitor import GilRecord, ThreadRecord
+
+_MOST_ROWS = 20
+
+# With fewer, the figures say little.
+_FEW_SAMPLES = 100
+
+
+def summary(record: GilRecord) -> str:
+    """One sentence about the whole."""
+    if record.samples == 0:
+        return "It was over before the first look at the GIL: nothing is known of it."
+    switches = "" if record.switches is None else f", {record.switches} switches"
+    few = f" (samples: only {record.samples})" if record.samples < _FEW_SAMPLES else ""
+    return (
+        f"GIL held {record.held:.1%} (± {record.error:.1%}) of {seconds(record.duration)}{few}"
+        f"{switches}, longest hold {seconds(record.longest_hold)}"
+    )
+
+
+def threads(record: GilRecord) -> Table:
+    """The threads, those that held or waited the most first."""
+    ranked = sorted(record.threads, key=lambda t: t.held + (t.waiting or 0.0), reverse=True)
+    table = plain_table()
+    table.add_column("thread", overflow="fold")
+    for heading in ("held", "waiting", "longest hold", "CPU time"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for thread in ranked[:_MOST_ROWS]:
+        table.add_row(*_row(thread.name, [thread]))
+    rest = ranked[_MOST_ROWS:]
+    if rest:
+        table.add_row(*_row(f"{len(rest)} more threads", rest))
+    return table
+
+
+def _row(name: str, threads: Sequence[ThreadRecord]) -> tuple[str, ...]:
+    """The sums of some threads, or of one; a sum in which something is unknown is unknown."""
+    waiting, cpu = _sum(t.waiting for t in threads), _sum(t.cpu for t in threads)
+    return (
+        name,
+        f"{sum(t.held for t in threads):.1%}",
+        "unknown" if waiting is None else f"{waiting:.1%}",
+        seconds(max(t.longest_hold for t in threads)),
+        "unknown" if cpu is None else seconds(cpu),
+    )
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    total = 0.0
+    for value in values:
+        if value is None:
+            return None
+        total += value
+    return total

@@ -1,0 +1,19 @@
+"""GilMonitor: who holds the GIL, who waits for it, and for how long."""
+
+from gildemo.monitor.gil_monitor import (
+    LONGEST_INTERVAL,
+    SHORTEST_INTERVAL,
+    GilMonitor,
+    GilRecord,
+    Share,
+    ThreadRecord,
+)
+
+__all__ = [
+    "LONGEST_INTERVAL",
+    "SHORTEST_INTERVAL",
+    "GilMonitor",
+    "GilRecord",
+    "Share",
+    "ThreadRecord",
+]

@@ -1,0 +1,29 @@
+"""The parts of a GilMonitor that need no Python: its lookouts, its schedule and its tables.
+
+To fill the tables takes a minute at least, and to see a bias of a hundredth takes hundreds of runs,
+so both are done here in C, and without a clock.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+CSRC = TESTS.parents[1] / "csrc" / "monitor"
+
+
+@pytest.mark.parametrize("unit", ["sampler_threads", "sampling_plan", "history"])
+def test_c_unit(tmp_path: Path, unit: str) -> None:
+    program = tmp_path / f"check_{unit}"
+    compiler = shlex.split(sysconfig.get_config_var("CC"))
+    sources = [str(TESTS / f"check_{unit}.c"), str(CSRC / f"{unit}.c")]
+    include = [f"-I{CSRC}", "-isystem", sysconfig.get_path("include")]
+    options = ["-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", str(program)]
+    subprocess.run([*compiler, *options, *include, *sources, "-lm"], check=True, timeout=60)
+    done = subprocess.run([program], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
