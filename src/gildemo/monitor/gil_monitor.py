@@ -7,11 +7,11 @@ import math
 import os
 import weakref
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from typing import Any
 
 from gildemo import _core
 from gildemo.monitor._thread_names import thread_names
+from gildemo.monitor.record import GilRecord, Share, ThreadRecord
 
 # Seconds. The first gives ten thousand samples in two seconds, which is enough for an error of 0.01
 # (see `GilRecord.error`) whatever the GIL does; the second is enough where it does nothing.
@@ -20,83 +20,6 @@ LONGEST_INTERVAL = 3e-3
 
 # The normal distribution's quantile for an interval of 95 %.
 _Z = 1.96
-
-
-@dataclass(frozen=True)
-class ThreadRecord:
-    """One thread, as a GilMonitor saw it.
-
-    name: that of its threading.Thread, or else of its number. native_id: the kernel's number,
-    or None for the threads that could not be told apart. held: the fraction of the record's
-    time in which this thread held the GIL; waiting: in which it slept for want of it (on a busy
-    machine it may wait for a CPU besides), or None where that can't be seen. longest_hold: seconds.
-    cpu: seconds of CPU time, or None. waits: when it waited, as (start, end) in ns of
-    time.monotonic_ns(), looked at less often than who holds it.
-    """
-
-    name: str
-    native_id: int | None
-    held: float
-    waiting: float | None
-    longest_hold: float
-    cpu: float | None
-    waits: tuple[tuple[int, int], ...]
-
-
-@dataclass(frozen=True)
-class Share:
-    """A fraction of the time, from samples, and half of the 95 % interval around it.
-
-    This interval also allows for other times of the same kind: the samples count as independent,
-    though they may come from few changes. samples: as many of equal weight would say as much.
-    """
-
-    held: float
-    error: float
-    samples: float
-
-
-@dataclass(frozen=True)
-class GilRecord:
-    """What a GilMonitor saw.
-
-    duration: seconds. samples: how often it looked. held: the fraction of the time in which some
-    thread held the GIL, the sum of the threads' `held`; error: half of the 95 % interval around it,
-    of chance alone (see GilMonitor for what else there is).
-    switches: how often the GIL went to another thread, by CPython's own counter, or None.
-    longest_hold: the longest time, in seconds, for which no sample and no switch showed that a
-    thread had given the GIL up; a release between two samples, with nobody there to take it, is not
-    seen. timeline: (start, end, thread) with times in ns of time.monotonic_ns() and the place in
-    `threads` of who held the GIL, or None; what changed did so halfway between two samples.
-    resolution: seconds; a long run leaves out what is shorter. cpu: seconds of CPU time that the
-    watching took.
-    """
-
-    duration: float
-    samples: int
-    held: float
-    error: float
-    switches: int | None
-    longest_hold: float
-    threads: tuple[ThreadRecord, ...]
-    timeline: tuple[tuple[int, int, int | None], ...]
-    resolution: float
-    cpu: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give JSON-able values."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> GilRecord:
-        """Build a record from what `to_dict` gave, also when it has been through JSON."""
-        values = dict(data)
-        values["threads"] = tuple(
-            ThreadRecord(**{**thread, "waits": tuple((a, b) for a, b in thread["waits"])})
-            for thread in values["threads"]
-        )
-        values["timeline"] = tuple((start, end, who) for start, end, who in values["timeline"])
-        return cls(**values)
 
 
 class GilMonitor:
