@@ -104,9 +104,7 @@ def _run(arguments: argparse.Namespace) -> int:
     streams.reserve_stdout()
     set_first_path(os.getcwd())  # noqa: PTH109 (sys.path wants a str)
     try:
-        task, args, name = task_from_arguments(
-            arguments.statement, arguments.setup, arguments.arg
-        )
+        task, args, name = task_from_arguments(arguments.statement, arguments.setup, arguments.arg)
         experiment = Experiment(
             task,
             *args,

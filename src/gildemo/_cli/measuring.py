@@ -7,7 +7,7 @@ import importlib.util
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Protocol
 
 from rich.console import Console

@@ -76,7 +76,9 @@ def thread_states(record: GilRecord) -> list[ThreadStates]:
 def held_by_any(record: GilRecord) -> list[Interval]:
     """Return when some thread held the GIL."""
     begin, _ = bounds(record)
-    return [(start - begin, stop - begin) for start, stop, who in record.timeline if who is not None]
+    return [
+        (start - begin, stop - begin) for start, stop, who in record.timeline if who is not None
+    ]
 
 
 def _difference(intervals: Iterable[Interval], others: Sequence[Interval]) -> Iterator[Interval]:

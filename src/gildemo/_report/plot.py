@@ -130,7 +130,9 @@ def _figure(comparisons: Sequence[Comparison], width: float) -> Figure:
     _draw_heading(rows[0], _setting(comparisons), _bar_looks(comparisons))
     _draw_bars(rows[1], comparisons, end)
     if records:
-        _draw_heading(rows[2], "One more round in threads, under a GilMonitor", _lane_looks(records))
+        _draw_heading(
+            rows[2], "One more round in threads, under a GilMonitor", _lane_looks(records)
+        )
     for axes, (task, record) in zip(rows[3:], recorded, strict=True):
         _draw_lanes(axes, task, record)
         axes.set_xlim(0, end if common else _length(record))
