@@ -107,7 +107,7 @@ def test_bad_usage_is_told(arguments: tuple[str, ...], message: str) -> None:
         (("tasks_for_tests:fail",), "Mishap: on purpose"),
         (("tasks_for_tests:exit_with", "--arg", "7"), "the task called sys.exit(7)"),
         (("tasks_for_tests:kill_itself",), "a worker ended before its task did"),
-        (("tasks_for_tests:fork_and_return",), "its child came back from the task"),
+        (("tasks_for_tests:fork_and_return",), "the child process returned from the task"),
         (("tasks_for_tests:leave_a_thread",), "each call leaves a thread running"),
         (("-s", "import no_such_module", "pass"), "No module named 'no_such_module'"),
         (("1 / 0",), "ZeroDivisionError: division by zero"),

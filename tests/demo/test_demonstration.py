@@ -19,7 +19,7 @@ def comparison(task: str, *, workers: int = 2, noise: float = 0.0, **times: floa
     """A comparison with these wall times, in three rounds of which two are off by `noise`."""
     walls = {
         name: [seconds, seconds + noise, max(0.01, seconds - noise)]
-        if name == "thread"
+        if name == "threads"
         else [seconds] * 3
         for name, seconds in times.items()
     }
@@ -50,12 +50,12 @@ def sentence(start: str, *comparisons: Comparison) -> str:
 
 
 THEORY = [
-    comparison(demo.FIBO, thread=0.41, process=0.2),
-    comparison(demo.SPIN_HELD, thread=0.4, process=0.2),
-    comparison(demo.SPIN_RELEASED, thread=0.2, process=0.2),
-    comparison(demo.WAIT_HELD, thread=0.42, process=0.2),
-    comparison(demo.WAIT_RELEASED, thread=0.2, process=0.2),
-    comparison(demo.SUBPROCESS, thread=0.2, process=0.2),
+    comparison(demo.FIBO, threads=0.41, processes=0.2),
+    comparison(demo.SPIN_HELD, threads=0.4, processes=0.2),
+    comparison(demo.SPIN_RELEASED, threads=0.2, processes=0.2),
+    comparison(demo.WAIT_HELD, threads=0.42, processes=0.2),
+    comparison(demo.WAIT_RELEASED, threads=0.2, processes=0.2),
+    comparison(demo.SUBPROCESS, threads=0.2, processes=0.2),
 ]
 
 
@@ -70,13 +70,13 @@ def test_conclusions_carry_the_figures() -> None:
 @pytest.mark.parametrize(
     ("contradiction", "start", "expected"),
     [
-        (comparison(demo.SPIN_HELD, thread=0.2, process=0.2), "Computing", "no such difference"),
-        (comparison(demo.SPIN_RELEASED, thread=0.4, process=0.2), "Computing", "no such"),
-        (comparison(demo.SPIN_RELEASED, thread=0.3, process=0.2), "Computing", "something else"),
-        (comparison(demo.WAIT_RELEASED, thread=0.4, process=0.2), "Waiting", "no such"),
-        (comparison(demo.SUBPROCESS, thread=0.4, process=0.2), "With", "contradicts"),
-        (comparison(demo.SUBPROCESS, thread=0.1, process=0.2), "With", "slower"),
-        (comparison(demo.FIBO, thread=0.2, process=0.2), "In pure", "were there CPUs"),
+        (comparison(demo.SPIN_HELD, threads=0.2, processes=0.2), "Computing", "no such difference"),
+        (comparison(demo.SPIN_RELEASED, threads=0.4, processes=0.2), "Computing", "no such"),
+        (comparison(demo.SPIN_RELEASED, threads=0.3, processes=0.2), "Computing", "something else"),
+        (comparison(demo.WAIT_RELEASED, threads=0.4, processes=0.2), "Waiting", "no such"),
+        (comparison(demo.SUBPROCESS, threads=0.4, processes=0.2), "With", "contradicts"),
+        (comparison(demo.SUBPROCESS, threads=0.1, processes=0.2), "With", "slower"),
+        (comparison(demo.FIBO, threads=0.2, processes=0.2), "In pure", "were there CPUs"),
     ],
 )
 def test_conclusions_say_when_figures_contradict_the_theory(
@@ -95,24 +95,24 @@ def test_without_a_gil_the_variants_should_not_differ() -> None:
 
 @pytest.mark.parametrize("task", [demo.FIBO, demo.SPIN_HELD, demo.WAIT_RELEASED, demo.SUBPROCESS])
 def test_nothing_is_concluded_from_rounds_that_contradict_each_other(task: str) -> None:
-    noisy = comparison(task, thread=0.3, process=0.2, noise=0.2)
+    noisy = comparison(task, threads=0.3, processes=0.2, noise=0.2)
     others = [c for c in THEORY if c.task != task]
     assert any("is the machine busy? Try again" in s for s in demo.conclusions([noisy, *others]))
     assert not any("is the machine busy? Try again" in s for s in demo.conclusions(THEORY))
 
 
 def test_counterfactual_is_told_where_the_wait_is_not_measured_both_ways() -> None:
-    held = comparison(demo.WAIT_HELD, workers=5, thread=10.0, process=2.0)
+    held = comparison(demo.WAIT_HELD, workers=5, threads=10.0, processes=2.0)
     text = sentence("Had CPython", held)
     assert "5 waits in threads would have taken 10.00 s instead of 2.00 s" in text
-    parallel = comparison(demo.WAIT_HELD, workers=5, thread=2.1, process=2.0)
+    parallel = comparison(demo.WAIT_HELD, workers=5, threads=2.1, processes=2.0)
     assert "contradicts" in sentence("Had CPython", parallel)
 
 
 def test_nothing_is_concluded_from_what_was_not_measured() -> None:
     assert demo.conclusions([comparison(c.task, serial=1.0) for c in THEORY]) == []
-    assert demo.conclusions([comparison(c.task, thread=1.0) for c in THEORY]) == []
-    assert demo.conclusions([comparison(c.task, process=1.0) for c in THEORY]) == []
+    assert demo.conclusions([comparison(c.task, threads=1.0) for c in THEORY]) == []
+    assert demo.conclusions([comparison(c.task, processes=1.0) for c in THEORY]) == []
 
 
 def test_fibo() -> None:

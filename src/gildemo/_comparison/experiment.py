@@ -20,7 +20,7 @@ from gildemo._comparison.explanation import reason
 from gildemo._comparison.measurement import Measurement, TimedOutError, measure
 from gildemo._comparison.results import Comparison, ExecutorResult, Spread
 from gildemo._core import GilMonitorUnavailable
-from gildemo.executors import ExecutorKind, child_processes
+from gildemo.executors import ExecutorKind, child_processes, processes
 from gildemo.executors.worker import TaskFailedError, Work, describe
 from gildemo.monitor import GilMonitor, GilRecord
 from gildemo.statement import Statement
@@ -181,18 +181,18 @@ class Experiment:
         monitor: GilMonitor | None = None,
         sending: bool = False,
     ) -> Measurement:
-        threads, processes = set(threading.enumerate()), set(child_processes.children())
+        threads, children = set(threading.enumerate()), set(child_processes.children())
         try:
             if self._threads_left and processes.forks(kind):
                 raise LeftRunningError(
                     f"the task left threads running ({self._threads_left}), and a process that is "
-                    "forked beside them may hang: use process:spawn instead of process "
-                    "(--executors serial,thread,process:spawn)"
+                    "forked beside them may hang: use processes:spawn instead of processes "
+                    "(--executors serial,threads,processes:spawn)"
                 )
             with self.around():
                 measured = measure(kind, self.work, number, workers, self.timeout, monitor, sending)
             self._check_threads(set(threading.enumerate()) - threads, number * workers)
-            self._check_processes(set(child_processes.children()) - processes)
+            self._check_processes(set(child_processes.children()) - children)
         except GilMonitorUnavailable:
             raise
         except TaskFailedError as failed:

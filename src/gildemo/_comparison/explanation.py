@@ -96,7 +96,7 @@ def _too_short(comparison: Comparison, decision: Decision) -> str:
     assert comparison.call is not None
     thread, process = comparison["threads"], _process(comparison)
     costs = [
-        f"{seconds(result.sending)} to a {name}"
+        f"{seconds(result.sending)} to {name}"
         for name, result in (("threads", thread), ("processes", process))
         if result.sending is not None
     ]

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
 
+from gildemo.executors import canonical
 from gildemo.monitor import GilRecord
 
 SCHEMA = 1
@@ -111,12 +112,12 @@ class Comparison:
     warnings: tuple[str, ...] = ()
 
     def __getitem__(self, executor: str) -> ExecutorResult:
-        """The result of an executor by its name. Raises KeyError that names those there are."""
-        try:
-            return self.executors[executor]
-        except KeyError:
-            why = self.unavailable.get(executor, f"measured: {', '.join(self.executors)}")
-            raise KeyError(f"no result for {executor!r} ({why})") from None
+        """Return the result of an executor. Raises KeyError that lists what was measured."""
+        name = executor if executor in self.executors else canonical(executor)
+        if name in self.executors:
+            return self.executors[name]
+        why = self.unavailable.get(name, f"measured: {', '.join(self.executors)}")
+        raise KeyError(f"no result for {executor!r} ({why})")
 
     def __str__(self) -> str:
         lines = [f"{self.task} ({self.workers} workers, {self.rounds} rounds)"]
