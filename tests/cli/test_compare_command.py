@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from gildemo import Comparison
-from helpers import gil_enabled
+from helpers import TESTS, gil_enabled
 from terminal import OnTerminal, left_of_session
 
 GILDEMO = (sys.executable, "-m", "gildemo")
-ENVIRONMENT = {**os.environ, "COLUMNS": "80", "PYTHONPATH": str(Path(__file__).parent)}
-QUICK = ("--rounds", "1", "--min-time", "0", "--executors", "serial,thread,process")
+ENVIRONMENT = {**os.environ, "COLUMNS": "80", "PYTHONPATH": str(TESTS)}
+QUICK = ("--rounds", "1", "--min-time", "0", "--executors", "serial,threads,processes")
 
 
 def gildemo(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -162,7 +162,7 @@ def test_timeout_ends_a_task_that_hangs() -> None:
     assert "still runs" not in result.stderr
 
 
-@pytest.mark.parametrize("executors", ["serial", "thread"])
+@pytest.mark.parametrize("executors", ["serial", "threads"])
 def test_timeout_leaves_a_thread_that_hangs(executors: str) -> None:
     options = ("--executors", executors, "--timeout", "1")
     result = gildemo("compare", *QUICK, *options, "tasks_for_tests:hang_in_threads")
@@ -192,10 +192,10 @@ def test_a_task_may_have_a_pool_of_processes() -> None:
 
 def test_no_process_is_forked_beside_threads_of_the_task() -> None:
     arguments = ("compare", *QUICK, "--workers", "1", "tasks_for_tests:keep_a_thread")
-    result = gildemo(*arguments, "--executors", "serial,process:fork")
+    result = gildemo(*arguments, "--executors", "serial,processes:fork")
     assert result.returncode == 1
-    assert "use process:spawn instead of process" in result.stderr
-    result = gildemo(*arguments, "--executors", "serial,process:spawn")
+    assert "use processes:spawn instead of processes" in result.stderr
+    result = gildemo(*arguments, "--executors", "serial,processes:spawn")
     assert result.returncode == 0
     assert "the task left a thread running (kept)" in result.stderr
 
@@ -229,11 +229,11 @@ def test_folder_changes_do_not_move_the_files(tmp_path: Path) -> None:
 def test_large_results_are_measured() -> None:
     large, _ = compared("tasks_for_tests:large_result")
     small, _ = compared("tasks_for_tests:nothing")
-    assert (large["process"].sending or 0) > 10 * (small["process"].sending or 1)
+    assert (large["processes"].sending or 0) > 10 * (small["processes"].sending or 1)
 
 
 def test_expectation_is_held_against_the_verdict() -> None:
-    expected = ("compare", "--rounds", "6", "--executors", "serial,thread,process", "pass")
+    expected = ("compare", "--rounds", "6", "--executors", "serial,threads,processes", "pass")
     right = gildemo(*expected, "--expect", "neither")
     assert (right.returncode, right.stderr) == (0, "")
     wrong = gildemo(*expected, "--expect", "processes")
@@ -255,7 +255,7 @@ def test_trace_and_plot_are_written(tmp_path: Path) -> None:
 
 
 def test_an_empty_trace_is_told() -> None:
-    executors = ("--rounds", "1", "--executors", "serial,process")
+    executors = ("--rounds", "1", "--executors", "serial,processes")
     result = gildemo("compare", *executors, "--trace", "-", "pass")
     assert json.loads(result.stdout)["traceEvents"] == []
     assert "the trace is empty: no threads were monitored" in result.stderr
@@ -285,7 +285,7 @@ def test_report_shows_brackets_as_they_are(tmp_path: Path) -> None:
 
 def test_report_of_wrong_figures_is_refused(tmp_path: Path) -> None:
     data = compared("pass")[0].to_dict()
-    data["executors"]["thread"]["wall"]["median"] = "long"
+    data["executors"]["threads"]["wall"]["median"] = "long"
     (tmp_path / "run.json").write_text(json.dumps(data), encoding="utf-8")
     result = gildemo("report", "run.json", cwd=tmp_path)
     assert result.returncode == 2
