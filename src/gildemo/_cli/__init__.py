@@ -10,13 +10,11 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from types import FrameType
 from typing import NoReturn, Protocol
 
 from gildemo import __version__
 from gildemo._cli import exit_status
 from gildemo._cli.options import UsageError
-from gildemo.executors import signals
 
 # Each is a Command. They are imported when they are needed: `watch` is part of what it measures.
 _COMMANDS = ("demo", "compare", "watch", "report")
@@ -50,26 +48,17 @@ class Command(Protocol):
         """
 
 
-class _TerminatedError(KeyboardInterrupt):
-    """SIGTERM or SIGHUP arrived: an interruption with an exit status of its own."""
-
-    def __init__(self, signum: int) -> None:
-        super().__init__()
-        self.signum = signum
-
-
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command with `argv` (default: sys.argv[1:]), and exit with its status."""
     try:
-        signals.on_termination(_on_termination, signal.SIGTERM, signal.SIGHUP)
         arguments = _parse(sys.argv[1:] if argv is None else list(argv))
         status: int = arguments.run(arguments)
         sys.stdout.flush()
     except UsageError as error:
         sys.stderr.write(f"gildemo: {error}\n")
         status = exit_status.USAGE
-    except _TerminatedError as termination:
-        status = exit_status.of_signal(termination.signum)
+    except exit_status.TerminatedError as termination:
+        status = termination.exit_status
     except KeyboardInterrupt:
         status = exit_status.INTERRUPTED
     except BrokenPipeError:
@@ -79,10 +68,6 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         streams.discard_results()
         status = exit_status.FAILED
     _exit(status)
-
-
-def _on_termination(signum: int, frame: FrameType | None) -> NoReturn:
-    raise _TerminatedError(signum)
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:

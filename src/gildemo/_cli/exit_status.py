@@ -14,6 +14,14 @@ def of_signal(signum: int) -> int:
     return 128 + signum
 
 
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM or SIGHUP arrived: an interruption with an exit status of its own."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__()
+        self.exit_status = of_signal(signum)
+
+
 # For help texts.
 EXPLAINED = """\
 exit status: 0 done; 1 the measured code failed, or a file could not be

@@ -8,7 +8,8 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
-from typing import Protocol
+from types import FrameType
+from typing import NoReturn, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
@@ -17,6 +18,7 @@ from rich.progress import Progress as ProgressBar
 from gildemo._cli import exit_status
 from gildemo._comparison import MeasurementError, Progress
 from gildemo._report import streams
+from gildemo.executors import signals
 
 
 class Measuring(Protocol):
@@ -35,8 +37,21 @@ class Measuring(Protocol):
 def run(measuring: Measuring, with_progress: bool) -> int:
     """Measure, and report what is complete even if the measurement ends early.
 
-    Return the exit status. An interruption is raised again after the report.
+    Return the exit status. An interruption, by SIGTERM or SIGHUP as well, is raised again after
+    the report.
     """
+    restore = signals.on_termination(_terminate, signal.SIGTERM, signal.SIGHUP)
+    try:
+        return _run(measuring, with_progress)
+    finally:
+        restore()
+
+
+def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    raise exit_status.TerminatedError(signum)
+
+
+def _run(measuring: Measuring, with_progress: bool) -> int:
     try:
         with _progress_bar(with_progress) as progress:
             measuring.measure(progress)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -55,9 +54,6 @@ def _run(arguments: argparse.Namespace) -> NoReturn:
         monitor.start()
     except (GilMonitorUnavailable, ValueError) as error:
         raise UsageError(str(error)) from error
-    # The program gets the signals that Python would give it.
-    for signum in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, signal.SIG_DFL)
     pid = os.getpid()
     try:
         status = run_program([arguments.program, *arguments.arguments], arguments.module)
