@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -116,6 +117,24 @@ def test_exception_that_can_not_be_unpickled_does_not_break_the_pool() -> None:
     with pytest.raises(MeasurementError, match="OddError: this: that") as info:
         compare(tasks_for_tests.fail_oddly, executors=["processes"], rounds=1)
     assert "tasks_for_tests.py" in info.value.trace
+
+
+@pytest.mark.parametrize(
+    ("task", "cause"),
+    [(tasks_for_tests.fail, tasks_for_tests.Mishap), (tasks_for_tests.fail_oddly, RuntimeError)],
+)
+def test_failure_can_be_pickled_with_its_cause(
+    task: Callable[[], None], cause: type[Exception]
+) -> None:
+    with pytest.raises(MeasurementError) as info:
+        compare(task, executors=["serial"], rounds=1, min_time=0)
+    error = pickle.loads(pickle.dumps(info.value))
+    assert isinstance(error, MeasurementError)
+    assert str(error) == str(info.value)
+    assert (error.executor, error.task, error.trace) == ("serial", task.__name__, info.value.trace)
+    assert type(error.__cause__) is cause
+    # Also when it is sent a second time.
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
 
 
 def test_lambda_is_sent_by_cloudpickle() -> None:

@@ -78,7 +78,7 @@ def test_result_is_consistent_and_round_trips() -> None:
     assert c["serial"].speedup == 1.0
     assert Comparison.from_json(c.to_json()) == c
     data = json.loads(c.to_json())
-    assert data["schema"] == 1
+    assert (data["kind"], data["schema"]) == ("comparison", 2)
     assert set(data["executors"]["threads"]["wall"]) == {"median", "low", "high"}
     assert c.verdict.value in str(c)
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -88,10 +88,18 @@ def test_result_is_consistent_and_round_trips() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{}", "[]", "3", '{"schema": 2}', '{"schema": 1}', '{"schema": 1, "verdict": "x"}']
+    ("text", "message"),
+    [
+        ("{}", "schema must be from 1 to 2, not None: use a file that gildemo wrote"),
+        ("[]", r"a JSON object is needed, not \[\]"),
+        ("3", "a JSON object is needed, not 3"),
+        ('{"schema": 2}', "kind must be one of comparison, demonstration, record, not None"),
+        ('{"schema": 1}', "executors, comparisons or gil must be among the fields"),
+        ('{"schema": 1, "verdict": "x"}', "executors, comparisons or gil must be among"),
+    ],
 )
-def test_other_json_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="not a comparison of schema 1"):
+def test_other_json_is_refused(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         Comparison.from_json(text)
 
 
@@ -101,7 +109,7 @@ def test_other_json_is_refused(text: str) -> None:
         ({"workers": 0}, "workers must be 1 or more, not 0"),
         ({"rounds": 0}, "rounds must be 1 or more, not 0"),
         ({"executors": ()}, "no executor to measure under: none was given"),
-        ({"executors": ("threads", "threads")}, "an executor is named twice"),
+        ({"executors": ("threads", "threads")}, "executor 'threads' is named twice"),
         ({"executors": ("fiber",)}, "unknown executor 'fiber'"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 
 import gildemo
 from gildemo import Comparison, tasks
-from gildemo._demo import demonstration as demo
+from gildemo._demo import task_table as demo
 from gildemo._report.plot import figure, plot
 from helpers import run_python
 
