@@ -174,9 +174,9 @@ def _measure(call: Callable[[], T], enough: Callable[[float, float, float], bool
 
 
 def _told(fn: Callable[..., object] | str, usage: GilUsage[Any], judgement: str) -> str:
-    from gildemo._report.lanes import KEY, lanes
+    from gildemo._report.terminal_lanes import LEGEND, lanes
 
     name = fn if isinstance(fn, str) else getattr(fn, "__qualname__", repr(fn))
-    lines = [f"{name} {usage}: {judgement}", KEY]
+    lines = [f"{name} {usage}: {judgement}", LEGEND.plain]
     lines += [line.plain for line in lanes("the calls", usage.record, 78)]
     return "\n".join(lines)
