@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
@@ -78,9 +79,36 @@ def _restore(installed: tuple[Handler, dict[int, Any]]) -> None:
             signal.signal(signum, before)
 
 
-def _restore_all() -> None:
+class _Mask(threading.local):
+    before: set[signal.Signals] | None = None
+
+
+_mask = _Mask()
+
+
+def _before_fork() -> None:
+    """Block the handled signals until the child has its own handlers.
+
+    CPython forgets a signal that reached the child before its hooks run, and only prints what a
+    handler raises inside of a hook. Either way a child that was sent SIGTERM would live on.
+    """
+    # One call for both could raise what a handler raises, and lose the mask.
+    _mask.before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    signal.pthread_sigmask(signal.SIG_BLOCK, {n for _, replaced in _installed for n in replaced})
+
+
+def _after_fork() -> None:
+    before, _mask.before = _mask.before, None
+    if before is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _after_fork_in_child() -> None:
     while _installed:
         _restore(_installed.pop())
+    _after_fork()
 
 
-os.register_at_fork(after_in_child=_restore_all)
+os.register_at_fork(
+    before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
+)
