@@ -13,7 +13,7 @@
 static ThreadSums
 new_thread(void)
 {
-    return (ThreadSums){.cpu = -1, .cpu_begin = -1};
+    return (ThreadSums){.cpu = -1, .cpu_begin = -1, .state = ABSENT};
 }
 
 int
@@ -41,6 +41,12 @@ history_copy(const History *history, History *copy)
     if (timeline_copy(&history->timeline, &copy->timeline) < 0
         || copy->threads == NULL) {
         return -1;
+    }
+    for (int32_t i = OTHER_THREADS + 1; i < copy->n_threads; i++) {
+        ThreadSums *thread = &copy->threads[i];
+        if (thread->state != ABSENT) {
+            thread->lifetime += copy->sums.end - thread->present_since;
+        }
     }
     if (copy->holder != NOBODY) {
         /* The hold that has not ended yet. */
@@ -76,8 +82,10 @@ history_add_thread(History *history)
     if (history->n_threads == MAX_THREADS) {
         return OTHER_THREADS;
     }
-    history->threads[history->n_threads] = new_thread();
-    return history->n_threads++;
+    const int32_t index = history->n_threads++;
+    history->threads[index] = new_thread();
+    history_resume_thread(history, index);
+    return index;
 }
 
 int32_t
@@ -87,7 +95,7 @@ history_find_ended(const History *history, unsigned long native_id)
     const int32_t oldest = MAX(newest - FIND_AMONG, OTHER_THREADS);
     for (int32_t i = newest; i > oldest; i--) {
         const ThreadSums *thread = &history->threads[i];
-        if (thread->ended && thread->native_id == native_id) {
+        if (thread->state == ABSENT && thread->native_id == native_id) {
             return i;
         }
     }
@@ -108,15 +116,17 @@ void
 history_end_thread(History *history, int32_t index)
 {
     if (index != OTHER_THREADS) {
-        history->threads[index].ended = 1;
-        history_set_waiting(history, index, 0);
+        ThreadSums *thread = &history->threads[index];
+        thread->lifetime += history->sums.end - thread->present_since;
+        history_set_state(history, index, ABSENT);
     }
 }
 
 void
 history_resume_thread(History *history, int32_t index)
 {
-    history->threads[index].ended = 0;
+    history->threads[index].present_since = history->sums.end;
+    history_set_state(history, index, NOT_OBSERVED);
 }
 
 static int
@@ -138,7 +148,7 @@ median_held_of_ended(const History *history)
     }
     size_t n = 0;
     for (int32_t i = OTHER_THREADS + 1; i < history->n_threads; i++) {
-        if (history->threads[i].ended) {
+        if (history->threads[i].state == ABSENT) {
             held[n++] = history->threads[i].held;
         }
     }
@@ -157,7 +167,7 @@ history_fold_ended(History *history, int32_t *new_indexes)
     int32_t kept = OTHER_THREADS + 1;
     new_indexes[OTHER_THREADS] = OTHER_THREADS;
     for (int32_t i = kept; i < history->n_threads; i++) {
-        if (threads[i].ended && threads[i].held <= most) {
+        if (threads[i].state == ABSENT && threads[i].held <= most) {
             other->held += threads[i].held;
             other->longest_hold =
                 MAX(other->longest_hold, threads[i].longest_hold);
@@ -217,12 +227,16 @@ history_add_sample(History *history, const Sample *sample)
     return last_hold;
 }
 
-void
-history_add_scan(History *history, const int32_t *threads, int32_t n)
+static void
+count_system_call(ThreadSums *thread, long number)
 {
-    history->sums.scans++;
-    for (int32_t i = 0; i < n; i++) {
-        history->threads[threads[i]].scans++;
+    for (int i = 0; i < MAX_SYSTEM_CALLS; i++) {
+        SystemCallSamples *call = &thread->system_calls[i];
+        if (call->samples == 0 || call->number == number) {
+            call->number = number;
+            call->samples++;
+            return;
+        }
     }
 }
 
@@ -230,23 +244,25 @@ void
 history_add_thread_sample(History *history, int32_t index, ThreadSample sample)
 {
     ThreadSums *thread = &history->threads[index];
-    thread->thread_samples++;
-    thread->waiting_samples += sample.waiting;
+    thread->samples[sample.state]++;
+    if (sample.state == IN_SYSTEM_CALL) {
+        count_system_call(thread, sample.system_call);
+    }
     thread->sampled_at_switch = history->switches_now;
     if (thread->cpu_begin >= 0 && sample.cpu >= 0) {
         thread->cpu = sample.cpu - thread->cpu_begin;
     }
-    history_set_waiting(history, index, sample.waiting);
+    history_set_state(history, index, sample.state);
 }
 
 void
-history_set_waiting(History *history, int32_t index, int waiting)
+history_set_state(History *history, int32_t index, RunState state)
 {
     ThreadSums *thread = &history->threads[index];
-    if (thread->waiting != waiting) {
-        thread->waiting = waiting;
+    if (thread->state != state) {
+        thread->state = state;
         timeline_add_change(&history->timeline,
-                            (WaitChange){history->sums.end, index, waiting});
+                            (StateChange){history->sums.end, index, state});
     }
 }
 
@@ -254,7 +270,7 @@ int
 history_must_still_wait(const History *history, int32_t index)
 {
     const ThreadSums *thread = &history->threads[index];
-    return thread->waiting && history->sums.switches >= 0
+    return thread->state == WAITS && history->sums.switches >= 0
            && thread->sampled_at_switch == history->switches_now;
 }
 

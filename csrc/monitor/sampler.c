@@ -12,7 +12,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* To see whether a thread waits takes some microseconds, so a scan of the
+/* To see what a thread does takes some microseconds, so a scan of the
    threads comes with a sample only this often, at random, and samples so many
    threads at most. */
 #define SCAN_INTERVAL_NS 8000000
@@ -40,16 +40,29 @@ struct Sampler {
     int32_t new_indexes[MAX_THREADS]; /* scratch */
 };
 
-/* take_gil() in CPython sleeps in a condition variable inside the GIL. */
+/* take_gil() in CPython sleeps in a condition variable inside the GIL. glibc
+   has the futex in the condition variable; other C libraries have it on the
+   stack, so there it can't be recognised. */
 static int
-waits_for_gil(const Sampler *sampler, unsigned long native_id)
+sleeps_for_gil(const Sampler *sampler, const OsThreadState *state)
 {
-    return os_thread_sleeps_in(native_id, sampler->gil.begin,
-                               sampler->gil.end);
+    return state->futex >= sampler->gil.begin
+           && state->futex < sampler->gil.end;
 }
 
 static int
-is_waiting(const Sampler *sampler, int32_t index, unsigned long native_id)
+can_see_waiting(void)
+{
+#ifdef __GLIBC__
+    const unsigned long self = PyThread_get_thread_native_id();
+    return os_thread_state(self).activity != OS_THREAD_UNKNOWN;
+#else
+    return 0;
+#endif
+}
+
+static int
+is_waiting(const Sampler *sampler, int32_t index, const OsThreadState *state)
 {
     const History *history = &sampler->history;
     if (history->holder == NOBODY) {
@@ -58,27 +71,47 @@ is_waiting(const Sampler *sampler, int32_t index, unsigned long native_id)
     /* A waiting thread wakes up every 5 ms to request the GIL. That looks as
        if it were not waiting, but the GIL has not changed hands. */
     return history_must_still_wait(history, index)
-           || waits_for_gil(sampler, native_id) > 0;
+           || sleeps_for_gil(sampler, state);
+}
+
+static RunState
+run_state(const Sampler *sampler, int32_t index, const OsThreadState *state)
+{
+    if (index == sampler->history.holder) {
+        return HOLDS;
+    }
+    if (is_waiting(sampler, index, state)) {
+        return WAITS;
+    }
+    switch (state->activity) {
+    case OS_THREAD_RUNS:
+        return COMPUTES;
+    case OS_THREAD_SLEEPS:
+        return state->futex != 0 ? LOCKED : IN_SYSTEM_CALL;
+    case OS_THREAD_UNKNOWN:
+        break;
+    }
+    return NOT_OBSERVED;
 }
 
 static void
 sample_thread(Sampler *sampler, int32_t index, unsigned long native_id)
 {
-    history_add_thread_sample(
-        &sampler->history, index,
-        (ThreadSample){
-            .waiting = is_waiting(sampler, index, native_id),
-            .cpu = os_thread_cpu_time(native_id),
-        });
+    const OsThreadState state = os_thread_state(native_id);
+    history_add_thread_sample(&sampler->history, index,
+                              (ThreadSample){
+                                  .state = run_state(sampler, index, &state),
+                                  .system_call = state.system_call,
+                                  .cpu = os_thread_cpu_time(native_id),
+                              });
 }
 
 static void
 scan_threads(Sampler *sampler)
 {
-    History *history = &sampler->history;
-    known_threads_refresh(&sampler->known, &sampler->gil, history, 0);
+    known_threads_refresh(&sampler->known, &sampler->gil, &sampler->history,
+                          0);
     const ThreadList *list = &sampler->known.list;
-    history_add_scan(history, list->indexes, list->n);
 
     const int32_t n = Py_MIN(list->n, MAX_THREADS_PER_SCAN);
     for (int32_t i = 0; i < n; i++) {
@@ -104,19 +137,21 @@ make_room(Sampler *sampler)
    long, it was most likely forced to release it, and waits to get it back:
    that is checked now, and not only by a later scan. */
 static void
-note_waiting(Sampler *sampler, int32_t last_holder, int64_t last_hold)
+note_handoff(Sampler *sampler, int32_t last_holder, int64_t last_hold)
 {
     History *history = &sampler->history;
     const int32_t holder = history->holder;
     if (holder == last_holder || holder == NOBODY || holder == OTHER_THREADS) {
         return;
     }
-    history_set_waiting(history, holder, 0);
+    history_set_state(history, holder, HOLDS);
     if (last_holder != NOBODY && last_holder != OTHER_THREADS
         && last_hold > LONG_HOLD_NS) {
         const unsigned long id = history->threads[last_holder].native_id;
-        history_set_waiting(history, last_holder,
-                            waits_for_gil(sampler, id) > 0);
+        const OsThreadState state = os_thread_state(id);
+        if (sleeps_for_gil(sampler, &state)) {
+            history_set_state(history, last_holder, WAITS);
+        }
     }
 }
 
@@ -137,7 +172,7 @@ add_sample(Sampler *sampler, const GilSample *seen, int64_t now)
         .switches = seen->switches,
     };
     const int64_t last_hold = history_add_sample(history, &sample);
-    note_waiting(sampler, last_holder, last_hold);
+    note_handoff(sampler, last_holder, last_hold);
     if (sampling_plan_random(&sampler->plan) * SCAN_INTERVAL_NS
         < (double)sample.weight) {
         scan_threads(sampler);
@@ -186,9 +221,8 @@ begin_history(Sampler *sampler, int64_t now)
             known_threads_find_holder(&sampler->known, gil, history, &seen),
         .switches = seen.switches,
     };
-    const unsigned long self = PyThread_get_thread_native_id();
     history_start(history, &first, gil->switch_number != NULL,
-                  waits_for_gil(sampler, self) >= 0);
+                  can_see_waiting());
 }
 
 Sampler *

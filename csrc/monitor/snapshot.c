@@ -6,6 +6,8 @@
 
 #include "snapshot.h"
 
+#include "system_calls.h"
+
 #include <stddef.h>
 
 /* The C type of a member, and what becomes of it. */
@@ -16,7 +18,10 @@ typedef enum {
     NATIVE_ID,   /* an unsigned long */
     DOUBLE,
     BOOL,   /* an int */
-    OBJECT, /* a PyObject * */
+    STATE,  /* a RunState: its name, or None for ABSENT */
+    STATE_SAMPLES, /* an array: a dict of name to samples */
+    SYSTEM_CALLS,  /* an array: a dict of name to samples */
+    OBJECT,        /* a PyObject * */
 } Kind;
 
 typedef struct {
@@ -46,13 +51,12 @@ static const Field snapshot_fields[] = {
     {"held", "weight with a holder of the GIL", INT64, AT(sums.held)},
     {"variance", "of held", DOUBLE, AT(sums.variance)},
     {"switches", "of the GIL, or None", KNOWN_INT64, AT(sums.switches)},
-    {"scans", "looks at threads that may wait", INT64, AT(sums.scans)},
     {"waiting_known", "scans see who waits", BOOL, AT(sums.waiting_known)},
     {"cpu", "ns of CPU time used by the Monitor", INT64, AT(sums.cpu)},
     {"resolution", "ns; less may be left out", INT64, AT(resolution)},
     {"threads", "list of ThreadSums; [0] is others", OBJECT, AT(threads)},
     {"segments", "list of Segment", OBJECT, AT(segments)},
-    {"changes", "list of WaitChange", OBJECT, AT(changes)},
+    {"changes", "list of StateChange", OBJECT, AT(changes)},
     {NULL},
 };
 #undef AT
@@ -62,9 +66,9 @@ static const Field thread_fields[] = {
     {"native_id", "the kernel's id, or 0", NATIVE_ID, AT(native_id)},
     {"held", "weight with it as holder", INT64, AT(held)},
     {"longest_hold", "ns", INT64, AT(longest_hold)},
-    {"scans", "scans while it was there", INT64, AT(scans)},
-    {"thread_samples", "scans that sampled it", INT64, AT(thread_samples)},
-    {"waiting_samples", "... and saw it wait", INT64, AT(waiting_samples)},
+    {"lifetime", "ns with a thread state", INT64, AT(lifetime)},
+    {"samples", "of scans, by state", STATE_SAMPLES, AT(samples)},
+    {"system_calls", "samples by name", SYSTEM_CALLS, AT(system_calls)},
     {"cpu", "ns of CPU time, or None", KNOWN_INT64, AT(cpu)},
     {NULL},
 };
@@ -78,17 +82,17 @@ static const Field segment_fields[] = {
 };
 #undef AT
 
-#define AT(member) offsetof(WaitChange, member)
+#define AT(member) offsetof(StateChange, member)
 static const Field change_fields[] = {
     {"time", "ns of time.monotonic_ns()", INT64, AT(time)},
     {"thread", "index in threads", INT32, AT(thread)},
-    {"waiting", "True if it began to wait", BOOL, AT(waiting)},
+    {"state", "from then on, or None if it is gone", STATE, AT(state)},
     {NULL},
 };
 #undef AT
 
 /* Indexes in SnapshotTypes.types, and here. */
-enum { SNAPSHOT, THREAD_SUMS, SEGMENT, WAIT_CHANGE };
+enum { SNAPSHOT, THREAD_SUMS, SEGMENT, STATE_CHANGE };
 
 static const struct {
     const char *name;
@@ -102,9 +106,9 @@ static const struct {
     [SEGMENT] = {"gildemo._core.Segment",
                  "A time with one holder, up to the next Segment.",
                  segment_fields},
-    [WAIT_CHANGE] = {"gildemo._core.WaitChange",
-                     "A thread began or ceased to wait for the GIL.",
-                     change_fields},
+    [STATE_CHANGE] = {"gildemo._core.StateChange",
+                      "A thread was seen in another state than before.",
+                      change_fields},
 };
 
 static PyTypeObject *
@@ -153,6 +157,68 @@ snapshot_types_clear(SnapshotTypes *types)
     }
 }
 
+static const char *const state_names[N_SAMPLED_STATES] = {
+    [HOLDS] = "holds",
+    [WAITS] = "waits",
+    [COMPUTES] = "computes",
+    [IDLE] = "idle",
+    [LOCKED] = "locked",
+    [IN_SYSTEM_CALL] = "in_system_call",
+    [NOT_OBSERVED] = "not_observed",
+};
+
+/* Returns 0, or -1 with an exception set. Two numbers may have one name: ppoll
+   is shown as poll. */
+static int
+add_count(PyObject *dict, const char *name, int64_t count)
+{
+    PyObject *before = PyDict_GetItemString(dict, name);
+    if (before != NULL) {
+        count += PyLong_AsLongLong(before);
+    }
+    PyObject *value = PyLong_FromLongLong(count);
+    if (value == NULL) {
+        return -1;
+    }
+    const int failed = PyDict_SetItemString(dict, name, value);
+    Py_DECREF(value);
+    return failed;
+}
+
+static PyObject *
+new_state_samples(const int64_t *samples)
+{
+    PyObject *dict = PyDict_New();
+    for (int i = 0; dict != NULL && i < N_SAMPLED_STATES; i++) {
+        if (add_count(dict, state_names[i], samples[i]) < 0) {
+            Py_CLEAR(dict);
+        }
+    }
+    return dict;
+}
+
+static PyObject *
+new_system_calls(const SystemCallSamples *calls)
+{
+    PyObject *dict = PyDict_New();
+    for (int i = 0; dict != NULL && i < MAX_SYSTEM_CALLS; i++) {
+        char number[48];
+        const char *name = system_call_name(calls[i].number);
+        if (calls[i].samples == 0) {
+            break;
+        }
+        if (name == NULL) {
+            (void)snprintf(number, sizeof(number), "system call %ld",
+                           calls[i].number);
+            name = number;
+        }
+        if (add_count(dict, name, calls[i].samples) < 0) {
+            Py_CLEAR(dict);
+        }
+    }
+    return dict;
+}
+
 static PyObject *
 new_value(Kind kind, const void *member)
 {
@@ -172,6 +238,17 @@ new_value(Kind kind, const void *member)
         return PyFloat_FromDouble(*(const double *)member);
     case BOOL:
         return PyBool_FromLong(*(const int *)member);
+    case STATE: {
+        const RunState state = *(const RunState *)member;
+        if (state == ABSENT) {
+            Py_RETURN_NONE;
+        }
+        return PyUnicode_InternFromString(state_names[state]);
+    }
+    case STATE_SAMPLES:
+        return new_state_samples(member);
+    case SYSTEM_CALLS:
+        return new_system_calls(member);
     case OBJECT:
         return Py_NewRef(*(PyObject *const *)member);
     }
@@ -232,8 +309,8 @@ snapshot_new(const SnapshotTypes *types, const History *history)
     if (snapshot.segments == NULL) {
         goto done;
     }
-    snapshot.changes = new_list(types, WAIT_CHANGE, timeline->changes,
-                                timeline->n_changes, sizeof(WaitChange));
+    snapshot.changes = new_list(types, STATE_CHANGE, timeline->changes,
+                                timeline->n_changes, sizeof(StateChange));
     if (snapshot.changes == NULL) {
         goto done;
     }

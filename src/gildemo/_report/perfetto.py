@@ -15,6 +15,15 @@ from gildemo.monitor.record import GilRecord
 
 HOLDS = "holds the GIL"
 WAITS = "waits for the GIL"
+# The names of the slices. Where nothing was observed there is no slice.
+SLICES = {
+    "holds": HOLDS,
+    "waits": WAITS,
+    "computes": "computes without the GIL",
+    "idle": "idle",
+    "locked": "waits for a lock",
+    "in_system_call": "in a system call",
+}
 
 Event = dict[str, Any]
 
@@ -27,8 +36,8 @@ def trace(records: Mapping[str, GilRecord]) -> dict[str, Any]:
     """Return the trace event JSON of one or more records; the keys name their process tracks.
 
     Each record is a process whose time starts at 0, so that tasks which were measured one after
-    another lie side by side. Each thread has a track with the times at which it held the GIL and
-    waited for it, and each process has a counter: the percentage of time that the GIL was held.
+    another lie side by side. Each thread has a track with what it did when, and each process has
+    a counter: the percentage of time that the GIL was held.
     The numbers of processes and threads are invented, as one thread may be in many records.
     """
     metadata: list[Event] = []
@@ -42,8 +51,8 @@ def trace(records: Mapping[str, GilRecord]) -> dict[str, Any]:
             tid += 1
             metadata.append(_metadata(pid, tid, "thread_name", name=record.threads[index].name))
             metadata.append(_metadata(pid, tid, "thread_sort_index", sort_index=index))
-            events += _complete(pid, tid, HOLDS, states.holds)
-            events += _complete(pid, tid, WAITS, states.waits)
+            for state, name in SLICES.items():
+                events += _complete(pid, tid, name, states[state])
         events += _counter(pid, record)
     events.sort(key=lambda event: int(event["ts"]))
     return {"traceEvents": [*metadata, *events], "displayTimeUnit": "ms"}

@@ -6,12 +6,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from gildemo import _core
-from gildemo.monitor.record import GilRecord, Share, ThreadRecord
+from gildemo.monitor._intervals import Interval, thread_intervals
+from gildemo.monitor.record import STATES, GilRecord, Share, ThreadRecord
 
 # The quantile of the normal distribution for a 95 % confidence interval.
 _Z = 1.96
-
-Wait = tuple[int, int]
 
 
 def record_of(snapshot: _core.Snapshot, names: Mapping[int, str]) -> GilRecord:
@@ -51,19 +50,23 @@ def _threads(
     if any(rows[index].held for index in others):
         threads.append(_other_threads([rows[index] for index in others], snapshot))
         indexes.update(dict.fromkeys(others, 0))
-    waits = _waits(snapshot.changes, snapshot.end)
+    intervals = thread_intervals(snapshot)
     for index in sorted(set(range(len(rows))) - set(others)):
         indexes[index] = len(threads)
-        threads.append(_thread(rows[index], snapshot, names, waits.get(index, [])))
+        threads.append(_thread(rows[index], snapshot, names, intervals.get(index, ())))
     return threads, indexes
 
 
 def _other_threads(rows: Iterable[_core.ThreadSums], snapshot: _core.Snapshot) -> ThreadRecord:
+    held = _fraction(sum(row.held for row in rows), snapshot.weight)
+    seconds = held * (snapshot.end - snapshot.begin) / 1e9
     return ThreadRecord(
         name="(other)",
         native_id=None,
-        held=_fraction(sum(row.held for row in rows), snapshot.weight),
+        held=held,
         longest_hold=max(row.longest_hold for row in rows) / 1e9,
+        lifetime=seconds,
+        states={**dict.fromkeys(STATES, 0.0), "holds": seconds},
     )
 
 
@@ -71,26 +74,39 @@ def _thread(
     row: _core.ThreadSums,
     snapshot: _core.Snapshot,
     names: Mapping[int, str],
-    waits: Sequence[Wait],
+    intervals: Sequence[Interval],
 ) -> ThreadRecord:
+    duration = (snapshot.end - snapshot.begin) / 1e9
+    held = _fraction(row.held, snapshot.weight)
+    states = _states(row, held * duration)
+    waiting = states["waits"] / duration if duration else 0.0
+    slept = states["in_system_call"]
+    calls = sum(row.system_calls.values())
     return ThreadRecord(
         name=names.get(row.native_id, f"thread {row.native_id}"),
         native_id=row.native_id,
-        held=_fraction(row.held, snapshot.weight),
-        waiting=_waiting(row, snapshot) if snapshot.waiting_known else None,
+        held=held,
+        waiting=waiting if snapshot.waiting_known else None,
         longest_hold=row.longest_hold / 1e9,
         cpu=None if row.cpu is None else row.cpu / 1e9,
-        waits=tuple(waits),
+        lifetime=sum(states.values()),
+        states=states,
+        intervals=tuple(intervals),
+        system_calls={name: slept * n / calls for name, n in row.system_calls.items()},
     )
 
 
-def _waiting(row: _core.ThreadSums, snapshot: _core.Snapshot) -> float:
-    """Return the fraction of the time for which a thread waited for the GIL.
+def _states(row: _core.ThreadSums, held: float) -> dict[str, float]:
+    """Return the seconds that a thread spent in each state; held: the seconds that it held the GIL.
 
-    A thread is there during some of the scans, and those do not sample all threads.
+    Samples of what a thread does otherwise are few, so they only divide the rest of its lifetime.
     """
-    there = _fraction(row.scans, snapshot.scans)
-    return there * _fraction(row.waiting_samples, row.thread_samples)
+    rest = max(0.0, row.lifetime / 1e9 - held)
+    others = {state: row.samples[state] for state in STATES if state != "holds"}
+    total = sum(others.values())
+    if total == 0:
+        others, total = {**others, "not_observed": 1}, 1
+    return {"holds": held, **{state: rest * n / total for state, n in others.items()}}
 
 
 def _timeline(
@@ -100,20 +116,6 @@ def _timeline(
     for segment, end in zip(snapshot.segments, ends, strict=True):
         # The holder is negative if there is none, and then has no index.
         yield segment.begin, end, indexes.get(segment.holder)
-
-
-def _waits(changes: Iterable[_core.WaitChange], end: int) -> dict[int, list[Wait]]:
-    """Return the waits of each thread; those that have not ended last until `end`."""
-    waits: dict[int, list[Wait]] = {}
-    began: dict[int, int] = {}
-    for change in changes:
-        if change.waiting:
-            began[change.thread] = change.time
-        else:
-            waits.setdefault(change.thread, []).append((began.pop(change.thread), change.time))
-    for thread, time in began.items():
-        waits.setdefault(thread, []).append((time, end))
-    return waits
 
 
 def _fraction(part: int, whole: int) -> float:
