@@ -74,8 +74,8 @@ def test_version_and_help() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--workers", "0"), "a whole number from 1 on is needed, not '0'"),
-        (("--rounds", "x"), "a whole number from 1 on is needed, not 'x'"),
+        (("--workers", "0"), "must be a whole number of at least 1, not '0'"),
+        (("--rounds", "x"), "must be a whole number of at least 1, not 'x'"),
         (("--executors", "threads,fiber"), "unknown executor 'fiber'"),
         (("--executors", ""), "unknown executor ''"),
         (("--json", "/no/such/folder/f"), "no folder /no/such/folder"),

@@ -49,7 +49,7 @@ def test_statement_has_all_executors_and_a_reason(tmp_path: Path) -> None:
     assert "\x1b" not in result.stdout
     for text in ("zlib.compress(d)", "serial", "threads", "processes", "one call takes"):
         assert text in result.stdout
-    assert "1 round of 1 call a worker" in " ".join(result.stdout.split())
+    assert "1 round of 1 call per worker" in " ".join(result.stdout.split())
 
 
 def test_lines_of_a_statement_are_joined() -> None:
@@ -79,13 +79,13 @@ def test_modules_of_the_current_folder_can_be_imported(tmp_path: Path) -> None:
         (("break",), "'break' outside loop"),
         (("no_such_module:f",), "there is no module 'no_such_module'"),
         (("tasks_for_tests:fial",), "has no 'fial'; did you mean 'fail'?"),
-        (("tasks_for_tests:FIVE",), "can't be called: it is of type int"),
+        (("tasks_for_tests:FIVE",), "is not callable: it is of type int"),
         (("tasks_for_tests:add", "--arg", "six"), "--arg 'six' failed: NameError"),
         (("tasks_for_tests:add", "--arg", "exit(3)"), "--arg 'exit(3)' failed: SystemExit: 3"),
         (("tasks_for_tests:add", "-s", "x = 1"), "-s is for a statement"),
         (("pass", "--arg", "1"), "--arg is for a function"),
-        (("pass", "--min-time", "-1"), "a number of seconds is needed, not '-1'"),
-        (("pass", "--max-time", "nan"), "a number of seconds is needed, not 'nan'"),
+        (("pass", "--min-time", "-1"), "must be a number of seconds, not '-1'"),
+        (("pass", "--max-time", "nan"), "must be a number of seconds, not 'nan'"),
         (("pass", "--timeout", "0"), "timeout must be more than 0 seconds"),
         (("pass", "--expect", "fibers"), "invalid choice: 'fibers'"),
         (("pass", "--executors", "fiber"), "unknown executor 'fiber'"),
@@ -211,7 +211,7 @@ def test_ctrl_c_prints_complete_rounds_and_leaves_nothing(times: int) -> None:
         status, output, shown = command.finish()
         assert status == 130
         assert "Traceback" not in shown + output
-        assert "interrupted; this is what was measured so far" in shown
+        assert "interrupted; these are the results so far" in shown
         rounds = re.search(r"; (\d+) rounds of", " ".join(output.split()))
         assert rounds is not None
         assert 2 <= int(rounds[1]) < 99
@@ -238,7 +238,7 @@ def test_expectation_is_held_against_the_verdict() -> None:
     assert (right.returncode, right.stderr) == (0, "")
     wrong = gildemo(*expected, "--expect", "processes")
     assert wrong.returncode == 3
-    assert "expected processes, and found neither" in wrong.stderr
+    assert "expected the verdict processes, but it is neither" in wrong.stderr
     assert "neither" in wrong.stdout
 
 
@@ -289,17 +289,20 @@ def test_report_of_wrong_figures_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(json.dumps(data), encoding="utf-8")
     result = gildemo("report", "run.json", cwd=tmp_path)
     assert result.returncode == 2
-    assert "'long' is not a number" in result.stderr
+    assert "must be a number, not 'long'" in result.stderr
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         (None, "can't read"),
-        ("{", "this is not JSON: Expecting"),
-        ('{"schema": 1, "gil": null}', "this is of `gildemo watch`"),
-        ("[]", "not a comparison of schema 1"),
-        ('{"comparisons": 5}', "not a comparison of schema 1"),
+        ("{", "this is not JSON (Expecting"),
+        ('{"schema": 1, "gil": {}}', "this is from `gildemo watch`"),
+        ('{"schema": 1, "gil": null}', "executors, comparisons or gil must be among the fields"),
+        ("[]", "a JSON object is needed, not []"),
+        ('{"comparisons": 5}', "schema must be from 1 to 2, not None"),
+        ('{"schema": 1, "comparisons": 5}', "comparisons must be a list, not 5"),
+        ('{"schema": 1, "comparisons": [5]}', "a JSON object is needed, not 5"),
     ],
 )
 def test_report_of_something_else_is_refused(
