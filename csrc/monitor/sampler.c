@@ -87,7 +87,11 @@ run_state(const Sampler *sampler, int32_t index, const OsThreadState *state)
     case OS_THREAD_RUNS:
         return COMPUTES;
     case OS_THREAD_SLEEPS:
-        return state->futex != 0 ? LOCKED : IN_SYSTEM_CALL;
+        if (state->futex == 0) {
+            return IN_SYSTEM_CALL;
+        }
+        /* It may wait for the GIL where that can't be seen. */
+        return sampler->history.sums.waiting_known ? LOCKED : NOT_OBSERVED;
     case OS_THREAD_UNKNOWN:
         break;
     }
