@@ -10,6 +10,7 @@ from types import FrameType
 import pytest
 
 from gildemo.executors import signals
+from helpers import run_python
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
@@ -77,3 +78,23 @@ def test_the_child_of_a_fork_has_the_previous_handlers() -> None:
     _, status = os.waitpid(pid, 0)
     restore()
     assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_a_signal_that_comes_while_a_child_starts_ends_it() -> None:
+    # The first hook runs before those of gildemo: the child has not got its handlers back yet.
+    output = run_python("""
+        import os, signal
+        os.register_at_fork(after_in_child=lambda: os.kill(os.getpid(), signal.SIGTERM))
+        from gildemo.executors import signals
+
+        def ours(signum, frame):
+            raise SystemExit("this is for the parent")
+
+        signals.on_termination(ours, signal.SIGTERM)
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        print(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+    """)
+    assert output == f"{-signal.SIGTERM}\nset()\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
@@ -78,9 +79,32 @@ def _restore(installed: tuple[Handler, dict[int, Any]]) -> None:
             signal.signal(signum, before)
 
 
-def _restore_all() -> None:
+# The signal mask of a thread that forks.
+_before_fork = threading.local()
+
+
+def _block_before_fork() -> None:
+    """Let a signal that is sent to the child wait until the child has its handlers.
+
+    Python drops what arrives between the fork and its own first steps in the child. Who sends
+    SIGTERM and then waits for the child, as multiprocessing.Pool does, would wait for ever.
+    """
+    handled = {signum for _, replaced in _installed for signum in replaced}
+    _before_fork.mask = signal.pthread_sigmask(signal.SIG_BLOCK, handled)
+
+
+def _unblock_after_fork() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _before_fork.mask)
+
+
+def _restore_in_child() -> None:
     while _installed:
         _restore(_installed.pop())
+    _unblock_after_fork()
 
 
-os.register_at_fork(after_in_child=_restore_all)
+os.register_at_fork(
+    before=_block_before_fork,
+    after_in_parent=_unblock_after_fork,
+    after_in_child=_restore_in_child,
+)
