@@ -162,7 +162,7 @@ encode_utf8(Py_UCS4 character, char *to)
     for (size_t i = more; i > 0; i--, character >>= 6) {
         to[i] = (char)(0x80 | (character & 0x3f));
     }
-    to[0] = (char)(0xf00 >> more | character);
+    to[0] = (char)(0xff00 >> (more + 1) | character);
     return more + 1;
 }
 
