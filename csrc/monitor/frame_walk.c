@@ -126,7 +126,8 @@ copy_thread(FrameWalk *walk, SafeCopy *copy, uint64_t id,
             return WALK_GONE;
         }
         const uintptr_t current =
-            at->indirect ? word_at(bytes + at->current) : tstate + at->current;
+            at->indirect ? word_at(bytes + at->current) + at->in_cframe
+                         : tstate + at->current;
         if (current == prediction->current) {
             thread->innermost = word_at(copy->copies[0]);
             thread->chunk = word_at(bytes + at->chunk);

@@ -17,9 +17,10 @@
 
 /* Where a thread state and a frame have what, as offsets. */
 typedef struct {
-    size_t current; /* the innermost frame, or what points to that pointer: */
-    int indirect;   /* the thread state's _PyCFrame (before 3.13) */
-    size_t chunk;   /* of the stack that the frames of functions are in */
+    size_t current;   /* the pointer to the innermost frame; or, */
+    int indirect;     /* before 3.13, to a _PyCFrame that has it */
+    size_t in_cframe; /* here */
+    size_t chunk;     /* of the stack that the frames of functions are in */
     size_t id;
     size_t previous;
     size_t code;

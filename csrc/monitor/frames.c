@@ -49,6 +49,7 @@ frame_layout(void)
         .owner = OFFSET(interpreter_frame, owner),
 #else
         .indirect = 1,
+        .in_cframe = offsetof(_PyCFrame, current_frame),
         .current = offsetof(PyThreadState, cframe),
         .chunk = offsetof(PyThreadState, datastack_chunk),
         .previous = offsetof(_PyInterpreterFrame, previous),
