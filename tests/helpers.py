@@ -14,8 +14,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import FrameType
 from typing import Any, ParamSpec, Self
+
+# What the tests import from here, the commands that they run can import too.
+TESTS = Path(__file__).parent
 
 
 def gil_enabled() -> bool:

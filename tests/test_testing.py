@@ -99,7 +99,7 @@ def test_what_can_not_be_told_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(testing, "LONGEST", 0.1)
     # No distance from the limit is far enough.
     monkeypatch.setattr(testing, "_MARGIN", 1e6)
-    with pytest.raises(AssertionError, match=r"too close to at_most=0\.1 to tell in 0\.1 s; pass"):
+    with pytest.raises(AssertionError, match=r"too close to at_most=0\.1 to tell in 0\.1 s: pass"):
         assert_releases_gil(time.sleep, 0.02)
     with pytest.raises(AssertionError, match=r"too close to at_least=0\.9 to tell"):
         assert_holds_gil(gildemo.duty_cycle, 0.02)

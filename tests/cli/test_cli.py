@@ -21,7 +21,7 @@ from terminal import OnTerminal, left_of_session
 NO_TIMELINE = "gildemo: no timeline: can't watch the GIL: this Python runs without the GIL"
 WITHOUT_TROUBLE = [] if gil_enabled() else [NO_TIMELINE]
 
-QUICK = ("--rounds", "1", "--executors", "serial,thread,process")
+QUICK = ("--rounds", "1", "--executors", "serial,threads,processes")
 
 
 def gildemo(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -50,14 +50,14 @@ def test_demonstration_prints_one_table_and_conclusions(tmp_path: Path) -> None:
     comparisons = [Comparison.from_dict(comparison) for comparison in data["comparisons"]]
     assert len(comparisons) == 6
     # What the project claims: with the GIL held, threads wait one after another.
-    waits = {c.task: c["thread"].wall.median for c in comparisons}
+    waits = {c.task: c["threads"].wall.median for c in comparisons}
     held, released = (waits[f"wait for a child, GIL {state}"] for state in ("held", "released"))
     if gil_enabled():
         assert held > 1.2 * released
 
 
 def test_json_to_standard_output_is_only_json() -> None:
-    result = gildemo("demo", "--rounds", "1", "--executors", "thread", "--json", "-")
+    result = gildemo("demo", "--rounds", "1", "--executors", "threads", "--json", "-")
     assert len(json.loads(result.stdout)["comparisons"]) == 6
     assert result.stderr == ""
 
@@ -74,13 +74,13 @@ def test_version_and_help() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--workers", "0"), "a whole number from 1 on is needed, not '0'"),
-        (("--rounds", "x"), "a whole number from 1 on is needed, not 'x'"),
-        (("--executors", "thread,fiber"), "unknown executor 'fiber'"),
+        (("--workers", "0"), "must be a whole number of at least 1, not '0'"),
+        (("--rounds", "x"), "must be a whole number of at least 1, not 'x'"),
+        (("--executors", "threads,fiber"), "unknown executor 'fiber'"),
         (("--executors", ""), "unknown executor ''"),
         (("--json", "/no/such/folder/f"), "no folder /no/such/folder"),
         (("--json", "/"), "it is a folder"),
-        (("demo", "--original", "--executors", "thread"), "leave out --executors"),
+        (("demo", "--original", "--executors", "threads"), "leave out --executors"),
         (("demo", "--original", "--trace", "t.json"), "leave out --trace"),
         (("demonstrate",), "invalid choice: 'demonstrate'"),
     ],
@@ -148,7 +148,7 @@ def test_sigterm_ends_it_as_well() -> None:
 
 
 def test_progress_is_shown_only_where_it_is_wanted() -> None:
-    with OnTerminal("--rounds", "1", "--executors", "thread") as command:
+    with OnTerminal("--rounds", "1", "--executors", "threads") as command:
         assert "━" in command.finish()[2]
-    with OnTerminal("--rounds", "1", "--executors", "thread", "--no-progress") as command:
+    with OnTerminal("--rounds", "1", "--executors", "threads", "--no-progress") as command:
         assert command.finish()[2].splitlines() == WITHOUT_TROUBLE

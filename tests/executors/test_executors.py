@@ -21,11 +21,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threade
 START_METHODS = ("fork", "spawn", "forkserver")
 NAMES = [
     "serial",
-    "thread",
-    "process",
-    *(f"process:{method}" for method in START_METHODS),
+    "threads",
+    "processes",
+    *(f"processes:{method}" for method in START_METHODS),
     pytest.param(
-        "interpreter",
+        "subinterpreters",
         marks=pytest.mark.skipif(
             sys.version_info < (3, 14), reason="InterpreterPoolExecutor is new in 3.14"
         ),
@@ -89,7 +89,7 @@ def test_each_worker_runs_the_task_once_a_round(name: str, tmp_path: Path) -> No
     calls = path.read_text().splitlines()
     assert len(calls) == 6
     in_this_process = {int(call.split()[0]) == os.getpid() for call in calls}
-    assert in_this_process == {not name.startswith("process")}
+    assert in_this_process == {not name.startswith("processes")}
     if name != "serial":
         assert len(set(calls[:3])) == len(set(calls[3:])) == 3
 
@@ -108,7 +108,7 @@ def test_sys_exit_is_a_failure(name: str) -> None:
         compare(tasks_for_tests.exit_with, 7, executors=[name], rounds=1, min_time=0, timeout=60)
 
 
-@pytest.mark.parametrize("name", [f"process:{method}" for method in START_METHODS])
+@pytest.mark.parametrize("name", [f"processes:{method}" for method in START_METHODS])
 def test_killed_worker_is_reported_and_no_other_is_left(
     name: str, children: Callable[[], set[int]]
 ) -> None:
@@ -118,7 +118,7 @@ def test_killed_worker_is_reported_and_no_other_is_left(
     assert children() == before
 
 
-@pytest.mark.parametrize("name", [f"process:{method}" for method in START_METHODS])
+@pytest.mark.parametrize("name", [f"processes:{method}" for method in START_METHODS])
 def test_timeout_ends_the_workers_and_what_they_started(name: str, tmp_path: Path) -> None:
     path = tmp_path / "pid"
     with pytest.raises(MeasurementError, match="it did not end within 3 s"):
@@ -136,8 +136,8 @@ def test_timeout_ends_the_workers_and_what_they_started(name: str, tmp_path: Pat
 
 def test_unpicklable_task_is_reported_and_does_not_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cloudpickle", None)
-    with pytest.raises(MeasurementError, match=r"lambda.*'process'.*can't be pickled"):
-        compare(lambda: None, executors=["process"], rounds=1, min_time=0)
+    with pytest.raises(MeasurementError, match=r"lambda.*'processes'.*can't be pickled"):
+        compare(lambda: None, executors=["processes"], rounds=1, min_time=0)
 
 
 def test_a_kind_of_ones_own() -> None:
@@ -152,19 +152,19 @@ def test_a_kind_of_ones_own() -> None:
 
 
 def test_unknown_names_list_the_known() -> None:
-    with pytest.raises(ValueError, match=r"'threads'.*process, process:START_METHOD or"):
-        resolve("threads")
+    with pytest.raises(ValueError, match=r"'fibers': use serial, .*processes:START_METHOD"):
+        resolve("fibers")
     with pytest.raises(ValueError, match=r"'vfork'.*spawn"):
-        resolve("process:vfork")
+        resolve("processes:vfork")
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="there they are available")
 def test_interpreters_say_why_they_are_not_there() -> None:
-    kind = resolve("interpreter")
+    kind = resolve("subinterpreters")
     assert kind.unavailable is not None
     assert "3.14" in kind.unavailable
     with pytest.raises(ValueError, match=r"no executor to measure under.*3\.14"):
-        compare(divmod, 7, 2, executors=["interpreter"])
+        compare(divmod, 7, 2, executors=["subinterpreters"])
 
 
 def test_usable_cpus_follows_affinity() -> None:

@@ -1,7 +1,7 @@
-"""The parts of a GilMonitor that need no Python: threads, schedule, tables, copies of memory.
+"""The parts of a GilMonitor that need no Python.
 
-To fill the tables takes a minute at least, and to see a bias of a hundredth takes hundreds of runs,
-so both are done here in C, and without a clock.
+To fill the history takes a minute at least, and to see a bias of a hundredth takes hundreds of
+runs, so both are done here in C, with a clock that is only a number.
 """
 
 from __future__ import annotations
@@ -14,18 +14,16 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-CSRC = TESTS.parents[1] / "csrc" / "monitor"
-
-
-# What each is built from, besides the file of its name.
-UNITS: dict[str, list[str]] = {
-    "sampler_threads": [],
-    "sampling_plan": [],
-    "history": [],
-    "safe_copy": [],
-    "waiters": [],
-    "code_table": [],
-    "profile": ["code_table"],
+CSRC = TESTS.parents[1] / "csrc"
+# The files in csrc/monitor that each program is built with.
+UNITS = {
+    "sampler_threads": ["sampler_threads.c", "os_thread.c"],
+    "sampling_plan": ["sampling_plan.c"],
+    "history": ["history.c", "timeline.c"],
+    "safe_copy": ["safe_copy.c"],
+    "waiters": ["waiters.c"],
+    "code_table": ["code_table.c"],
+    "profile": ["profile.c", "code_table.c"],
 }
 
 
@@ -33,11 +31,8 @@ UNITS: dict[str, list[str]] = {
 def test_c_unit(tmp_path: Path, unit: str) -> None:
     program = tmp_path / f"check_{unit}"
     compiler = shlex.split(sysconfig.get_config_var("CC"))
-    sources = [
-        str(TESTS / f"check_{unit}.c"),
-        *(str(CSRC / f"{name}.c") for name in (unit, *UNITS[unit])),
-    ]
-    include = [f"-I{CSRC}", "-isystem", sysconfig.get_path("include")]
+    sources = [TESTS / f"check_{unit}.c", *(CSRC / "monitor" / name for name in UNITS[unit])]
+    include = [f"-I{CSRC}", f"-I{CSRC / 'monitor'}", "-isystem", sysconfig.get_path("include")]
     options = ["-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", str(program)]
     subprocess.run([*compiler, *options, *include, *sources, "-lm"], check=True, timeout=60)
     done = subprocess.run([program], capture_output=True, text=True, timeout=60, check=False)

@@ -374,3 +374,17 @@ def test_error(competing: GilRecord) -> None:
 def test_round_trip(competing: GilRecord) -> None:
     text = json.dumps(competing.to_dict(), allow_nan=False)
     assert GilRecord.from_dict(json.loads(text)) == competing
+
+
+def test_record_of_a_newer_version(competing: GilRecord) -> None:
+    newer = competing.to_dict()
+    newer["new"] = newer["threads"][0]["new"] = 1
+    assert GilRecord.from_dict(newer) == competing
+
+
+def test_record_of_an_older_version() -> None:
+    thread = {"name": "one", "native_id": 1, "held": 0.5}
+    older = {"duration": 1.0, "samples": 9, "held": 0.5, "error": 0.1, "threads": [thread]}
+    assert GilRecord.from_dict(older) == GilRecord(
+        1.0, 9, 0.5, 0.1, threads=(ThreadRecord("one", 1, 0.5),)
+    )

@@ -1,13 +1,7 @@
 """GilMonitor: who holds the GIL, who waits for it, and for how long."""
 
-from gildemo.monitor.gil_monitor import (
-    LONGEST_INTERVAL,
-    SHORTEST_INTERVAL,
-    GilMonitor,
-    GilRecord,
-    Share,
-    ThreadRecord,
-)
+from gildemo.monitor.gil_monitor import LONGEST_INTERVAL, SHORTEST_INTERVAL, GilMonitor
+from gildemo.monitor.record import GilRecord, Share, ThreadRecord
 
 __all__ = [
     "LONGEST_INTERVAL",
