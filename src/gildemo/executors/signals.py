@@ -80,7 +80,7 @@ def _restore(installed: tuple[Handler, dict[int, Any]]) -> None:
 
 
 class _Mask(threading.local):
-    before: set[signal.Signals] | None = None
+    before: set[int | signal.Signals] | None = None
 
 
 _mask = _Mask()
