@@ -20,6 +20,10 @@ UNITS = {
     "sampler_threads": ["sampler_threads.c", "os_thread.c"],
     "sampling_plan": ["sampling_plan.c"],
     "history": ["history.c", "timeline.c"],
+    "safe_copy": ["safe_copy.c"],
+    "waiters": ["waiters.c"],
+    "code_table": ["code_table.c"],
+    "profile": ["profile.c", "code_table.c"],
 }
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from gildemo import _core
+from gildemo.monitor._confidence import equal_samples, half_width
 from gildemo.monitor._intervals import Interval, thread_intervals
 from gildemo.monitor.record import STATES, GilRecord, Share, ThreadRecord
-
-# The quantile of the normal distribution for a 95 % confidence interval.
-_Z = 1.96
 
 
 def record_of(snapshot: _core.Snapshot, names: Mapping[int, str]) -> GilRecord:
@@ -33,8 +30,8 @@ def record_of(snapshot: _core.Snapshot, names: Mapping[int, str]) -> GilRecord:
 def share_of(held: int, weight: int, squared_weights: float) -> Share:
     """Return a thread's share of the time, from what Monitor.held_by() returned."""
     share = _fraction(held, weight)
-    samples = _equal_samples(weight, squared_weights)
-    return Share(share, _half_width(share * (1 - share), samples), samples)
+    samples = equal_samples(weight, squared_weights)
+    return Share(share, half_width(share * (1 - share), samples), samples)
 
 
 def _threads(
@@ -122,25 +119,8 @@ def _fraction(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
-def _equal_samples(weight: int, squared_weights: float) -> float:
-    """Return how many samples of equal weight would tell as much (Kish's effective size)."""
-    return weight**2 / squared_weights if weight else 0.0
-
-
 def _error(snapshot: _core.Snapshot) -> float:
     if snapshot.samples == 0:
         return 1.0
-    samples = _equal_samples(snapshot.weight, snapshot.squared_weights)
-    return _half_width(snapshot.variance / snapshot.squared_weights, samples)
-
-
-def _half_width(variance: float, samples: float) -> float:
-    """Return half the width of a 95 % confidence interval for a fraction.
-
-    This is Wilson's interval (1927), which has a width also if all samples agree. variance: of one
-    sample; Wilson's is p * (1 - p).
-    """
-    if samples == 0:
-        return 1.0
-    z2 = _Z * _Z
-    return _Z * math.sqrt(variance / samples + z2 / (4 * samples**2)) / (1 + z2 / samples)
+    samples = equal_samples(snapshot.weight, snapshot.squared_weights)
+    return half_width(snapshot.variance / snapshot.squared_weights, samples)
