@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from gildemo.monitor._confidence import equal_samples, half_width
 
@@ -73,6 +73,9 @@ class Profile:
     torn: int = 0  # how many of them changed each time: they count for the thread alone
     waiting_known: bool = True  # False where the number of waiting threads can't be read
     unavailable: str | None = None  # why no stacks could be read
+
+    # Rows of values take much less room than objects with names.
+    has_own_codec: ClassVar[bool] = True
 
     @cached_property
     def held(self) -> float:

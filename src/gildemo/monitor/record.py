@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gildemo import _codec
+from gildemo.monitor.profile import Profile
 
 # What a thread does. The states of a thread add up to its lifetime.
 STATES = (
@@ -79,6 +80,7 @@ class GilRecord:
     # The timeline and the waits of a long run leave out what is shorter than this; seconds.
     resolution: float = 0.0
     cpu: float = 0.0  # CPU time that the monitor itself took; seconds
+    profile: Profile = field(default_factory=Profile)  # which code held the GIL
 
     def to_dict(self) -> dict[str, Any]:
         """Return values that the json module can write."""
