@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from gildemo import __version__
-from gildemo._report.stacks import place, root, stack, without_machinery
+from gildemo._sources import place
+from gildemo.monitor._stacks import root, stack, without_machinery
 from gildemo.monitor.profile import Frame, Profile
 from gildemo.monitor.record import GilRecord
 

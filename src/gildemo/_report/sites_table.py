@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import linecache
 import textwrap
 
 from rich.table import Table
 from rich.text import Text
 
-from gildemo._report.stacks import short_file, without_machinery
 from gildemo._report.tables import plain_table
+from gildemo._sources import site_place, source_of
 from gildemo._units import seconds
-from gildemo.monitor.profile import Site
+from gildemo.monitor._stacks import without_machinery
 from gildemo.monitor.record import GilRecord
 
 _MOST_ROWS = 10
@@ -47,40 +46,3 @@ def sites_table(record: GilRecord) -> Table | None:
             "unknown" if site.caused_self is None else seconds(site.caused_self),
         )
     return table
-
-
-def site_place(site: Site) -> str:
-    """Return "file:line" of a site."""
-    return short_file(site.file) if site.line is None else f"{short_file(site.file)}:{site.line}"
-
-
-def source_of(site: Site) -> str:
-    """Return the source line of a site, and a line of carets below the executing part.
-
-    Return "" if the source is not there.
-    """
-    line = "" if site.line is None else linecache.getline(site.file, site.line).rstrip("\n")
-    text = line.strip()
-    if not text or site.column is None or site.end_column is None:
-        return text
-    # Columns count bytes.
-    encoded = line.encode()
-    start = len(encoded[: site.column].decode(errors="replace"))
-    stop = len(line.rstrip())
-    if site.end_line in (None, site.line):
-        stop = len(encoded[: site.end_column].decode(errors="replace"))
-    indent = len(line) - len(line.lstrip())
-    carets = " " * max(0, start - indent) + "^" * max(1, stop - max(start, indent))
-    return text if len(carets.strip()) >= len(text) else f"{text}\n{carets}"
-
-
-def call_text(site: Site) -> str:
-    """Return the text of the expression that a site executes, such as "json.dumps(report)"."""
-    if site.line is None or site.column is None or site.end_column is None:
-        return site.function
-    line = linecache.getline(site.file, site.line)
-    if not line.strip():
-        return site.function
-    if site.end_line not in (None, site.line):
-        return f"{line.encode()[site.column :].decode(errors='replace').strip()} ..."
-    return line.encode()[site.column : site.end_column].decode(errors="replace")

@@ -1,27 +1,27 @@
-"""Profiles as they are shown: without the frames of machinery, and with short names of files."""
+"""The stacks of a profile, as people want to see them: without the frames of machinery."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-import sys
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 from gildemo.monitor.profile import Frame, Node, Profile
 
 # Code that only starts the program's own code: what it holds counts for its caller.
+_PACKAGE = Path(__file__).parents[1]
 _MACHINERY = (
-    "<frozen importlib._bootstrap>",
-    "<frozen importlib._bootstrap_external>",
+    "<frozen importlib",
+    "<frozen runpy>",
     *(f"{os.sep}{name}" for name in ("threading.py", f"concurrent{os.sep}futures{os.sep}")),
+    *(f"{_PACKAGE}{os.sep}{name}" for name in ("_cli", "_comparison", "executors", "testing.py")),
 )
 
 
-def is_machinery(frame: Frame) -> bool:
-    """Whether a frame is of threading, concurrent.futures or importlib."""
-    return any(part in frame.file for part in _MACHINERY)
+def is_machinery(file: str) -> bool:
+    """Whether a file is of threading, concurrent.futures, importlib, or what runs a task here."""
+    return any(part in file for part in _MACHINERY)
 
 
 def without_machinery(profile: Profile) -> Profile:
@@ -33,7 +33,7 @@ def without_machinery(profile: Profile) -> Profile:
     indexes: list[int] = []  # for each old node, the new one that it is a part of
     for node in profile.nodes:
         parent = None if node.parent is None else indexes[node.parent]
-        is_folded = node.frame is not None and is_machinery(profile.frames[node.frame])
+        is_folded = node.frame is not None and is_machinery(profile.frames[node.frame].file)
         if is_folded and parent is not None and nodes[parent].frame is not None:
             nodes[parent] = _joined(nodes[parent], node)
             indexes.append(parent)
@@ -41,6 +41,17 @@ def without_machinery(profile: Profile) -> Profile:
             indexes.append(len(nodes))
             nodes.append(node._replace(parent=parent))
     return dataclasses.replace(profile, nodes=tuple(nodes))
+
+
+def of_thread(profile: Profile, thread: int) -> Profile:
+    """Return the profile in which only this one of `GilRecord.threads` held the GIL."""
+    nodes = tuple(
+        node
+        if root(profile, node).thread == thread
+        else node._replace(held=0.0, caused=0.0, samples=0, squared_weights=0.0)
+        for node in profile.nodes
+    )
+    return dataclasses.replace(profile, nodes=nodes)
 
 
 def _joined(node: Node, folded: Node) -> Node:
@@ -66,21 +77,3 @@ def root(profile: Profile, node: Node) -> Node:
     while node.parent is not None:
         node = profile.nodes[node.parent]
     return node
-
-
-@cache
-def short_file(file: str) -> str:
-    """Return a path relative to the current folder, or to the folder that it is imported from."""
-    folders = [Path.cwd(), *(Path(entry) for entry in sys.path if entry)]
-    for folder in folders:
-        try:
-            return str(Path(file).relative_to(folder))
-        except ValueError:
-            continue
-    return file
-
-
-def place(frame: Frame) -> str:
-    """Return "file:line" of a frame."""
-    line = frame.first_line if frame.line is None else frame.line
-    return short_file(frame.file) if line is None else f"{short_file(frame.file)}:{line}"
