@@ -57,7 +57,7 @@ def test_it_is_one_thread(library: ctypes.CDLL) -> None:
         held += duty_cycle(0.004)[0]
 
     ready, go = os.pipe(), os.pipe()
-    work = Work(0.5, ready[1], go[0], CALLS, CALLBACK(called))
+    work = Work(0.3, ready[1], go[0], CALLS, CALLBACK(called))
     thread = threading.Thread(target=library.run_foreign_thread, args=(ctypes.byref(work),))
     thread.start()
     try:
