@@ -10,6 +10,8 @@ if sys.platform == "win32":
     sys.exit("gildemo needs waitpid(), which Windows does not have: Linux and macOS are supported.")
 
 compile_args = ["-std=c11", "-Wall", "-Wextra", "-Wno-missing-field-initializers"]
+# Export nothing but PyInit__core(), which PyMODINIT_FUNC makes visible.
+compile_args += ["-fvisibility=hidden"]
 link_args: list[str] = []
 if os.environ.get("GILDEMO_SANITIZE"):
     # For development: run with LD_PRELOAD="$(cc -print-file-name=libasan.so)".

@@ -1,20 +1,30 @@
 /* duty_cycle(): holds the GIL for a known part of the time.
  *
- * A sampling profiler says how much of the time it *saw* the GIL held. Whether
- * that is right can be told only against a load whose truth is known, so this
- * one reads the clock at its own boundaries: right after it has got the GIL,
- * and right before it gives it up.
+ * A sampling profiler reports for how much of the time it *saw* the GIL held.
+ * Whether that is right can only be checked with a load whose true value is
+ * known. So this one reads the clock right after it has taken the GIL, and
+ * right before it releases it.
  */
 
 #include "module.h"
 
-/* The longest time between two looks for a signal. */
+#include "clock.h"
+
+#include <limits.h>
+
+/* The longest time between two checks for signals. */
 #define LONGEST_SLICE_NS 20000000
 
-/* sleep_until() stops sleeping this long before the end, and spins: Linux may
-   wake a thread 50 us late (prctl(2), PR_SET_TIMERSLACK), and more when the
-   machine is busy. */
+/* sleep_until() sleeps until so long before its deadline, and spins for the
+   rest: Linux may wake a thread 50 us late (prctl(2), PR_SET_TIMERSLACK), and
+   later on a busy machine. */
 #define SLEEP_MARGIN_NS 150000
+
+typedef struct {
+    int64_t held_ns;
+    int64_t released_ns;
+    int64_t boundary; /* when the current part of the cycle began */
+} DutyCycle;
 
 static void
 spin_until(int64_t deadline)
@@ -26,28 +36,19 @@ spin_until(int64_t deadline)
 static void
 sleep_until(int64_t deadline)
 {
-    int64_t left = deadline - monotonic_ns() - SLEEP_MARGIN_NS;
+    const int64_t left = deadline - monotonic_ns() - SLEEP_MARGIN_NS;
     if (left > 0) {
-        /* Slices are shorter than a second. A signal ends the sleep early,
-           and the caller then looks at it and sleeps on. */
-        struct timespec duration = {0, (long)left};
+        /* A slice is shorter than a second. */
+        const struct timespec duration = {0, (long)left};
         if (nanosleep(&duration, NULL) < 0) {
-            return;
+            return; /* A signal: the caller checks it, and sleeps on. */
         }
     }
     spin_until(deadline);
 }
 
-typedef struct {
-    int64_t held_ns;
-    int64_t released_ns;
-    /* When the present part of the cycle began. */
-    int64_t boundary;
-} DutyCycle;
-
-/* Both add to the sums, and move the boundary to the end of their part. They
-   return 0, or -1 with an exception set, which is what a signal's handler
-   raised. */
+/* hold() and release() add to the sums, and set the boundary to the end of
+   their part. They return 0, or -1 if a signal handler has raised. */
 
 static int
 hold(DutyCycle *cycle, int64_t duration)
@@ -72,8 +73,8 @@ release(DutyCycle *cycle, int64_t duration)
     while (!interrupted && left > 0) {
         const int64_t deadline =
             cycle->boundary + Py_MIN(left, LONGEST_SLICE_NS);
-        /* Safe, because sleeping and reading the clock touch no object; worth
-           it, because it is what was asked for. */
+        /* Safe, because sleeping and reading the clock use no Python object;
+           worth it, because other threads are meant to run now. */
         Py_BEGIN_ALLOW_THREADS
         sleep_until(deadline);
         Py_END_ALLOW_THREADS
@@ -82,8 +83,8 @@ release(DutyCycle *cycle, int64_t duration)
         cycle->released_ns += released;
         left -= released;
 
-        /* Handlers run with the GIL: they add to the time that it is held,
-           and take nothing off what was asked for. */
+        /* Signal handlers run with the GIL. Their time counts as held, and
+           does not shorten the released part. */
         interrupted = PyErr_CheckSignals();
         cycle->boundary = monotonic_ns();
         cycle->held_ns += cycle->boundary - taken;
@@ -91,40 +92,35 @@ release(DutyCycle *cycle, int64_t duration)
     return interrupted;
 }
 
-PyObject *
-gildemo_duty_cycle(PyObject *Py_UNUSED(module), PyObject *const *args,
-                   Py_ssize_t nargs, PyObject *kwnames)
+static int64_t
+nanoseconds(SecondsArgument seconds)
 {
-    static const char *const parameters[] = {"held", "released", "cycles"};
-    static const Signature signature = {"duty_cycle", parameters, 1, 3, 3};
-    PyObject *bound[3];
-    double held;
-    double released = 0.0;
-    int64_t cycles = 1;
+    return (int64_t)(seconds.value * 1e9);
+}
 
-    if (gildemo_bind(&signature, args, nargs, kwnames, bound) < 0
-        || gildemo_as_seconds(bound[0], "held", &held) < 0) {
+PyObject *
+gildemo_duty_cycle(PyObject *Py_UNUSED(module), PyObject *args,
+                   PyObject *kwargs)
+{
+    static char *keywords[] = {"held", "released", "cycles", NULL};
+    SecondsArgument held = {"held", 0.0, 1e9, "from 0 to 1e9", 0.0};
+    SecondsArgument released = {"released", 0.0, 1e9, "from 0 to 1e9", 0.0};
+    IntArgument cycles = {"cycles", LLONG_MIN, LLONG_MAX, 1};
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, "O&|O&O&:duty_cycle", keywords, convert_seconds,
+            &held, convert_seconds, &released, convert_int, &cycles)) {
         return NULL;
     }
-    if (bound[1] != NULL
-        && gildemo_as_seconds(bound[1], "released", &released) < 0) {
-        return NULL;
-    }
-    if (bound[2] != NULL
-        && gildemo_as_int64(bound[2], "cycles", &cycles) < 0) {
-        return NULL;
-    }
-    if (cycles < 0) {
+    if (cycles.value < 0) {
         return PyErr_Format(PyExc_ValueError,
-                            "cycles must be 0 or more, not %R", bound[2]);
+                            "cycles must be 0 or more, not %lld",
+                            cycles.value);
     }
 
-    const int64_t hold_ns = (int64_t)(held * 1e9);
-    const int64_t release_ns = (int64_t)(released * 1e9);
     DutyCycle cycle = {.boundary = monotonic_ns()};
-
-    for (int64_t i = 0; i < cycles; i++) {
-        if (hold(&cycle, hold_ns) < 0 || release(&cycle, release_ns) < 0) {
+    for (long long i = 0; i < cycles.value; i++) {
+        if (hold(&cycle, nanoseconds(held)) < 0
+            || release(&cycle, nanoseconds(released)) < 0) {
             return NULL;
         }
     }

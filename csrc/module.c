@@ -1,7 +1,7 @@
-/* gildemo._core: what Python sees.
+/* gildemo._core: the module as Python sees it.
  *
- * The lesson is in spin.c and waitpid.c: each has one piece of work in two
- * variants, which differ only in whether they release the GIL around it.
+ * The lesson is in spin.c and waitpid.c. Each does one piece of work in two
+ * variants, which differ only in whether they release the GIL for it.
  */
 
 #include "module.h"
@@ -14,15 +14,16 @@ PyDoc_STRVAR(
     "Compute for a while, and return the number computed.\n"
     "\n"
     "The work is `iterations` steps (an int from 0 to 2**64-1) of the\n"
-    "pseudo-random generator xorshift64 from a fixed seed; the result is its\n"
-    "last state, the same for both variants and on every platform. With\n"
-    "release_gil=True the loop runs between Py_BEGIN_ALLOW_THREADS and\n"
-    "Py_END_ALLOW_THREADS; with False it keeps the GIL to its end (without\n"
-    "a GIL: it stays attached, and holds up whoever stops the world).\n"
+    "pseudo-random generator xorshift64 from a fixed seed. The result is its\n"
+    "last state, the same in both variants and on every platform.\n"
     "\n"
-    "Signals are looked at every few million steps, so Ctrl-C ends the call\n"
-    "if it runs in the main thread. Raises TypeError or OverflowError for\n"
-    "iterations of another type or out of range.");
+    "With release_gil=True, the loop runs between Py_BEGIN_ALLOW_THREADS and\n"
+    "Py_END_ALLOW_THREADS. With False, it holds the GIL to its end; in a\n"
+    "free-threaded build it stays attached, and delays a stop of the world.\n"
+    "\n"
+    "Every few million steps it checks for signals, so in the main thread\n"
+    "Ctrl-C ends the call. Raises TypeError or OverflowError for iterations\n"
+    "of another type or out of range.");
 
 PyDoc_STRVAR(
     waitpid_doc,
@@ -31,95 +32,111 @@ PyDoc_STRVAR(
     "\n"
     "Wait for a child process as os.waitpid() does: return (pid, status).\n"
     "\n"
-    "With release_gil=True other threads run while this one waits, as with\n"
-    "os.waitpid(). With False they don't: this shows what CPython would be\n"
-    "like had it not released the GIL. A signal handler then still runs, if\n"
-    "the call is made in the main thread.\n"
+    "With release_gil=True, other threads run during the wait, as with\n"
+    "os.waitpid(). With False, they do not: CPython would be like this if it\n"
+    "did not release the GIL. In the main thread, signal handlers run during\n"
+    "the wait in both variants.\n"
     "\n"
-    "Raises OSError (ChildProcessError where there is no such child), and\n"
-    "TypeError or OverflowError for arguments that are no C int.");
+    "Raises OSError (ChildProcessError if there is no such child), and\n"
+    "TypeError or OverflowError for arguments that are not a C int.");
 
 PyDoc_STRVAR(
     duty_cycle_doc,
     "duty_cycle($module, /, held, released=0.0, cycles=1)\n"
     "--\n"
     "\n"
-    "Hold the GIL for `held` seconds, then be without it for `released`\n"
-    "seconds, `cycles` times. Return both as measured: (held, released),\n"
-    "each a sum in seconds over all cycles.\n"
+    "Hold the GIL for `held` seconds, then release it for `released`\n"
+    "seconds, `cycles` times. Return (held, released): the measured seconds,\n"
+    "each the sum over all cycles.\n"
     "\n"
-    "It computes while it holds the GIL and mostly sleeps while it does not;\n"
-    "the time that it has to wait to get the GIL back counts as released.\n"
-    "With released=0.0 the GIL is never given up; every 20 ms of a longer\n"
-    "part without it, it is taken for a moment, to look for signals.\n"
+    "The held part computes, and the released part mostly sleeps. Waiting to\n"
+    "get the GIL back counts as released. With released=0.0 the GIL is never\n"
+    "released. A longer released part takes the GIL for a moment every 20 ms\n"
+    "to check for signals.\n"
     "\n"
-    "The clock is that of time.monotonic(), read where the GIL is taken and\n"
-    "given up, so the sums are a truth to hold a profiler of the GIL "
-    "against.\n"
-    "What CPython needs to hand it out and take it back counts as released,\n"
-    "though the GIL is taken by then: beside a CPython 3.13 that clocked its\n"
-    "own GIL, 0.07 us each time in one thread, and 0.1 to 0.3 us in two that\n"
-    "compete.\n"
+    "The clock is that of time.monotonic(). It is read right after the GIL\n"
+    "is taken and right before it is released, so the sums are true values\n"
+    "to check a profiler of the GIL against. The time that CPython itself\n"
+    "needs to take and to release the GIL counts as released. In a CPython\n"
+    "3.13 that measured its own GIL, that was 0.07 us each time in a single\n"
+    "thread, and 0.1 to 0.3 us in two competing threads.\n"
     "\n"
-    "Raises ValueError for a number of seconds that is negative, NaN or over\n"
-    "1e9, or for negative cycles. A signal's handler can end it, if it runs\n"
-    "in the main thread; the time that a handler takes counts as held, also\n"
-    "where the handler itself gives up the GIL.");
+    "Raises ValueError for seconds that are negative, NaN or over 1e9, and\n"
+    "for negative cycles. In the main thread, an exception from a signal\n"
+    "handler ends the call. The time of a handler counts as held, even if\n"
+    "the handler releases the GIL.");
 
+/* _PyCFunction_CAST() is how CPython itself silences the warning about the
+   third parameter. */
 static PyMethodDef core_methods[] = {
-    {"spin", _PyCFunction_CAST(gildemo_spin), METH_FASTCALL | METH_KEYWORDS,
+    {"spin", _PyCFunction_CAST(gildemo_spin), METH_VARARGS | METH_KEYWORDS,
      spin_doc},
     {"waitpid", _PyCFunction_CAST(gildemo_waitpid),
-     METH_FASTCALL | METH_KEYWORDS, waitpid_doc},
+     METH_VARARGS | METH_KEYWORDS, waitpid_doc},
     {"duty_cycle", _PyCFunction_CAST(gildemo_duty_cycle),
-     METH_FASTCALL | METH_KEYWORDS, duty_cycle_doc},
+     METH_VARARGS | METH_KEYWORDS, duty_cycle_doc},
     {NULL, NULL, 0, NULL} /* sentinel */
 };
 
 PyDoc_STRVAR(unavailable_doc,
              "The GIL can't be watched here; the message says why.");
 
-/* Runs once for each interpreter that imports the module, after the module
-   object was made. */
 static int
-core_exec(PyObject *module)
+add_unavailable(ModuleState *state, PyObject *module)
 {
-    CoreState *state = PyModule_GetState(module);
     state->unavailable =
         PyErr_NewExceptionWithDoc("gildemo.GilMonitorUnavailable",
                                   unavailable_doc, PyExc_RuntimeError, NULL);
-    if (state->unavailable == NULL
-        || PyModule_AddObjectRef(module, "GilMonitorUnavailable",
-                                 state->unavailable)
-               < 0) {
+    if (state->unavailable == NULL) {
         return -1;
     }
-    /* A heap type: each interpreter has its own, which can find the module's
-       state again. */
-    PyObject *monitor =
+    return PyModule_AddObjectRef(module, "GilMonitorUnavailable",
+                                 state->unavailable);
+}
+
+/* A heap type: each interpreter has its own, which can find the state of its
+   module. */
+static int
+add_monitor_type(PyObject *module)
+{
+    PyObject *type =
         PyType_FromModuleAndSpec(module, &gildemo_monitor_spec, NULL);
-    if (monitor == NULL) {
+    if (type == NULL) {
         return -1;
     }
-    int result = PyModule_AddType(module, (PyTypeObject *)monitor);
-    Py_DECREF(monitor);
+    const int result = PyModule_AddType(module, (PyTypeObject *)type);
+    Py_DECREF(type);
     return result;
 }
 
-/* The state holds a reference, so the garbage collector has to know it. */
+/* Called for each interpreter that imports the module, with a new module
+   object. */
+static int
+core_exec(PyObject *module)
+{
+    ModuleState *state = PyModule_GetState(module);
+    if (add_unavailable(state, module) < 0
+        || snapshot_types_init(&state->snapshot_types, module) < 0) {
+        return -1;
+    }
+    return add_monitor_type(module);
+}
+
+/* The garbage collector has to know the references that the state holds. */
 static int
 core_traverse(PyObject *module, visitproc visit, void *arg)
 {
-    CoreState *state = PyModule_GetState(module);
+    ModuleState *state = PyModule_GetState(module);
     Py_VISIT(state->unavailable);
-    return 0;
+    return snapshot_types_traverse(&state->snapshot_types, visit, arg);
 }
 
 static int
 core_clear(PyObject *module)
 {
-    CoreState *state = PyModule_GetState(module);
+    ModuleState *state = PyModule_GetState(module);
     Py_CLEAR(state->unavailable);
+    snapshot_types_clear(&state->snapshot_types);
     return 0;
 }
 
@@ -129,32 +146,31 @@ core_free(void *module)
     (void)core_clear(module);
 }
 
-/* The #ifdefs ask for the *value* macros: the names of the slots may be there
-   in a version that does not know the value yet. */
+/* The #ifdefs test the macros of the slots' *values*: a version may define the
+   name of a slot, but not yet this value. */
 static PyModuleDef_Slot core_slots[] = {
     {Py_mod_exec, core_exec},
 #ifdef Py_MOD_PER_INTERPRETER_GIL_SUPPORTED
-    /* There is no static state that interpreters could share, so each may
-       have a copy of the module, and a GIL of its own. */
+    /* There is no static state that interpreters would share, so each may have
+       its own copy of the module, and its own GIL. */
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #endif
 #ifdef Py_MOD_GIL_NOT_USED
-    /* Nothing here relies on the GIL to keep other threads out. Without this
-       slot a free-threaded build would enable the GIL at import. */
+    /* Nothing here needs the GIL for mutual exclusion. Without this slot, a
+       free-threaded build would enable the GIL at import. */
     {Py_mod_gil, Py_MOD_GIL_NOT_USED},
 #endif
     {0, NULL} /* sentinel */
 };
 
-PyDoc_STRVAR(
-    core_doc,
-    "Work that holds the GIL or releases it, at the caller's choice.");
+PyDoc_STRVAR(core_doc,
+             "Work that holds the GIL or releases it, as the caller chooses.");
 
 static struct PyModuleDef core_module = {
     .m_base = PyModuleDef_HEAD_INIT,
     .m_name = "gildemo._core",
     .m_doc = core_doc,
-    .m_size = sizeof(CoreState),
+    .m_size = sizeof(ModuleState),
     .m_methods = core_methods,
     .m_slots = core_slots,
     .m_traverse = core_traverse,
@@ -162,8 +178,8 @@ static struct PyModuleDef core_module = {
     .m_free = core_free,
 };
 
-/* Multi-phase initialisation (PEP 489): the import system makes the module
-   from its definition, once per interpreter. */
+/* Multi-phase initialisation (PEP 489): the import system creates the module
+   from this definition, once in each interpreter. */
 PyMODINIT_FUNC
 PyInit__core(void)
 {

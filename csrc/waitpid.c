@@ -1,4 +1,5 @@
-/* waitpid(): a call that blocks, holding the GIL or having released it. */
+/* waitpid(): a system call that blocks while it holds the GIL, or without it.
+ */
 
 #include "module.h"
 
@@ -7,8 +8,11 @@
 #endif
 
 #include <errno.h>
+#include <limits.h>
 #include <sys/types.h>
 #include <sys/wait.h>
+
+static_assert(sizeof(pid_t) == sizeof(int), "pid_t is not an int");
 
 static pid_t
 waitpid_holding(pid_t pid, int *status, int options)
@@ -25,7 +29,7 @@ waitpid_releasing(pid_t pid, int *status, int options)
     pid_t result;
 
     /* Safe, because waitpid() writes only to the caller's C int; worth it,
-       because it may block for as long as a child lives. Attaching again
+       because it may block for as long as the child runs. Py_END_ALLOW_THREADS
        keeps errno. */
     Py_BEGIN_ALLOW_THREADS
     result = waitpid(pid, status, options);
@@ -34,45 +38,33 @@ waitpid_releasing(pid_t pid, int *status, int options)
 }
 
 PyObject *
-gildemo_waitpid(PyObject *Py_UNUSED(module), PyObject *const *args,
-                Py_ssize_t nargs, PyObject *kwnames)
+gildemo_waitpid(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
 {
-    static const char *const parameters[] = {"pid", "options", "release_gil"};
-    static const Signature signature = {"waitpid", parameters, 1, 2, 3};
-    PyObject *bound[3];
-    int pid;
-    int options = 0;
+    static char *keywords[] = {"pid", "options", "release_gil", NULL};
+    IntArgument pid = {"pid", INT_MIN, INT_MAX, 0};
+    IntArgument options = {"options", INT_MIN, INT_MAX, 0};
     int release_gil = 1;
-
-    /* pid_t is an int wherever CPython has waitpid(). */
-    static_assert(sizeof(pid_t) == sizeof(int), "pid_t is not an int");
-
-    if (gildemo_bind(&signature, args, nargs, kwnames, bound) < 0
-        || gildemo_as_int(bound[0], "pid", &pid) < 0) {
-        return NULL;
-    }
-    if (bound[1] != NULL
-        && gildemo_as_int(bound[1], "options", &options) < 0) {
-        return NULL;
-    }
-    if (bound[2] != NULL && gildemo_as_bool(bound[2], &release_gil) < 0) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&|O&$p:waitpid", keywords,
+                                     convert_int, &pid, convert_int, &options,
+                                     &release_gil)) {
         return NULL;
     }
 
-    /* With WNOHANG and no child to report, waitpid() leaves it as it was. */
-    int status = 0;
+    int status = 0; /* With WNOHANG, waitpid() may leave it as it is. */
     pid_t result;
     int async_err = 0;
 
-    /* PEP 475: a signal whose handler raises nothing does not end the wait. */
+    /* PEP 475: the wait goes on after a signal, unless its handler raises. */
     do {
-        result = release_gil ? waitpid_releasing(pid, &status, options)
-                             : waitpid_holding(pid, &status, options);
+        result = release_gil ? waitpid_releasing((pid_t)pid.value, &status,
+                                                 (int)options.value)
+                             : waitpid_holding((pid_t)pid.value, &status,
+                                               (int)options.value);
     } while (result < 0 && errno == EINTR
              && !(async_err = PyErr_CheckSignals()));
 
     if (result < 0) {
-        /* What the signal's handler raised goes before the EINTR. */
+        /* If a handler has raised, that exception is already set. */
         return async_err ? NULL : PyErr_SetFromErrno(PyExc_OSError);
     }
     return Py_BuildValue("ii", (int)result, status);

@@ -178,7 +178,7 @@ P = ParamSpec("P")
 
 
 def retried(test: Callable[P, None]) -> Callable[P, None]:
-    """Other processes may keep the sampler waiting, and what it sees then is not the truth."""
+    """Other processes may keep the sampler, or the measured code, waiting for a CPU."""
 
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:

@@ -3,98 +3,120 @@
 #include "history.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-/* The first resolution of a table that was full, in ns. */
-#define FIRST_RESOLUTION 1000000
-
-/* Among more, to find one would take longer than to look at the GIL. */
+/* history_find_ended() looks at so few because it would take longer than a
+   sample otherwise. */
 #define FIND_AMONG 256
 
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
-int
-tables_init(WatchTables *tables, int64_t now)
+static ThreadSums
+new_thread(void)
 {
-    tables->sums = (WatchSums){
-        .begin = now,
-        .now = now,
+    return (ThreadSums){.cpu = -1, .cpu_begin = -1};
+}
+
+int
+history_init(History *history, int64_t now)
+{
+    *history = (History){
+        .sums = {.begin = now, .end = now},
+        .threads = calloc(MAX_THREADS, sizeof(ThreadSums)),
         .n_threads = OTHER_THREADS + 1,
+        .holder = NOBODY,
     };
-    tables->threads = calloc(MAX_THREADS, sizeof(WatchedThread));
-    tables->segments = calloc(MAX_SEGMENTS, sizeof(Segment));
-    tables->changes = calloc(MAX_CHANGES, sizeof(WaitChange));
-    if (tables->threads == NULL || tables->segments == NULL
-        || tables->changes == NULL) {
+    if (timeline_init(&history->timeline) < 0 || history->threads == NULL) {
         return -1;
     }
-    tables->threads[OTHER_THREADS].cpu_begin = -1;
-    tables->threads[OTHER_THREADS].cpu_end = -1;
+    history->threads[OTHER_THREADS] = new_thread();
+    return 0;
+}
+
+int
+history_copy(const History *history, History *copy)
+{
+    *copy = *history;
+    copy->threads =
+        copy_items(history->threads, history->n_threads, sizeof(ThreadSums));
+    if (timeline_copy(&history->timeline, &copy->timeline) < 0
+        || copy->threads == NULL) {
+        return -1;
+    }
+    if (copy->holder != NOBODY) {
+        /* The hold that has not ended yet. */
+        int64_t *longest = &copy->threads[copy->holder].longest_hold;
+        *longest = MAX(*longest, copy->sums.end - copy->held_since);
+    }
     return 0;
 }
 
 void
-tables_free(WatchTables *tables)
+history_free(History *history)
 {
-    free(tables->threads);
-    free(tables->segments);
-    free(tables->changes);
+    timeline_free(&history->timeline);
+    free(history->threads);
 }
 
-static void *
-copy_of(const void *items, int32_t n, size_t size)
+void
+history_start(History *history, const Sample *first, int switches_known,
+              int waiting_known)
 {
-    void *copy = malloc((size_t)n * size + 1); /* malloc(0) may give NULL */
-    if (copy != NULL) {
-        memcpy(copy, items, (size_t)n * size);
-    }
-    return copy;
-}
-
-int
-tables_copy(const WatchTables *tables, WatchTables *copy)
-{
-    const WatchSums *sums = &tables->sums;
-    copy->sums = *sums;
-    copy->threads =
-        copy_of(tables->threads, sums->n_threads, sizeof(WatchedThread));
-    copy->segments =
-        copy_of(tables->segments, sums->n_segments, sizeof(Segment));
-    copy->changes =
-        copy_of(tables->changes, sums->n_changes, sizeof(WaitChange));
-    if (copy->threads == NULL || copy->segments == NULL
-        || copy->changes == NULL) {
-        tables_free(copy);
-        return -1;
-    }
-    return 0;
+    history->sums.switches = switches_known ? 0 : -1;
+    history->sums.waiting_known = waiting_known;
+    history->switches_begin = first->switches;
+    history->switches_now = first->switches;
+    history->holder = first->holder;
+    history->held_since = first->time;
+    timeline_add_segment(&history->timeline, first->time, first->holder);
 }
 
 int32_t
-tables_add_thread(WatchTables *tables)
+history_add_thread(History *history)
 {
-    if (tables->sums.n_threads == MAX_THREADS) {
+    if (history->n_threads == MAX_THREADS) {
         return OTHER_THREADS;
     }
-    tables->threads[tables->sums.n_threads] = (WatchedThread){
-        .cpu_begin = -1,
-        .cpu_end = -1,
-    };
-    return tables->sums.n_threads++;
+    history->threads[history->n_threads] = new_thread();
+    return history->n_threads++;
 }
 
 int32_t
-tables_find_ended(const WatchTables *tables, unsigned long native_id)
+history_find_ended(const History *history, unsigned long native_id)
 {
-    const int32_t newest = tables->sums.n_threads - 1;
+    const int32_t newest = history->n_threads - 1;
     const int32_t oldest = MAX(newest - FIND_AMONG, OTHER_THREADS);
     for (int32_t i = newest; i > oldest; i--) {
-        const WatchedThread *thread = &tables->threads[i];
+        const ThreadSums *thread = &history->threads[i];
         if (thread->ended && thread->native_id == native_id) {
             return i;
         }
     }
     return OTHER_THREADS;
+}
+
+void
+history_identify(History *history, int32_t index, unsigned long native_id,
+                 int64_t cpu_begin, int64_t cpu)
+{
+    ThreadSums *thread = &history->threads[index];
+    thread->native_id = native_id;
+    thread->cpu_begin = cpu_begin;
+    thread->cpu = cpu_begin >= 0 && cpu >= 0 ? cpu - cpu_begin : -1;
+}
+
+void
+history_end_thread(History *history, int32_t index)
+{
+    if (index != OTHER_THREADS) {
+        history->threads[index].ended = 1;
+        history_set_waiting(history, index, 0);
+    }
+}
+
+void
+history_resume_thread(History *history, int32_t index)
+{
+    history->threads[index].ended = 0;
 }
 
 static int
@@ -105,19 +127,19 @@ compare_times(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Half of the ended threads, or more, held the GIL for no longer than this, in
-   ns; -1 if there are none, or no memory. */
+/* At least half of the ended threads held the GIL for this time or less, in
+   ns. Returns -1 if no thread has ended, or there is no memory. */
 static int64_t
-median_held_of_ended(const WatchTables *tables)
+median_held_of_ended(const History *history)
 {
     int64_t *held = malloc(MAX_THREADS * sizeof(int64_t));
     if (held == NULL) {
         return -1;
     }
     size_t n = 0;
-    for (int32_t i = OTHER_THREADS + 1; i < tables->sums.n_threads; i++) {
-        if (tables->threads[i].ended) {
-            held[n++] = tables->threads[i].held;
+    for (int32_t i = OTHER_THREADS + 1; i < history->n_threads; i++) {
+        if (history->threads[i].ended) {
+            held[n++] = history->threads[i].held;
         }
     }
     qsort(held, n, sizeof(int64_t), compare_times);
@@ -127,169 +149,130 @@ median_held_of_ended(const WatchTables *tables)
 }
 
 int32_t
-tables_fold_ended(WatchTables *tables, int32_t *places)
+history_fold_ended(History *history, int32_t *new_indexes)
 {
-    WatchSums *sums = &tables->sums;
-    WatchedThread *const other = &tables->threads[OTHER_THREADS];
-    const int64_t most = median_held_of_ended(tables);
+    ThreadSums *const threads = history->threads;
+    ThreadSums *const other = &threads[OTHER_THREADS];
+    const int64_t most = median_held_of_ended(history);
     int32_t kept = OTHER_THREADS + 1;
-    places[OTHER_THREADS] = OTHER_THREADS;
-    for (int32_t i = kept; i < sums->n_threads; i++) {
-        const WatchedThread *thread = &tables->threads[i];
-        if (thread->ended && thread->held <= most) {
-            other->held += thread->held;
+    new_indexes[OTHER_THREADS] = OTHER_THREADS;
+    for (int32_t i = kept; i < history->n_threads; i++) {
+        if (threads[i].ended && threads[i].held <= most) {
+            other->held += threads[i].held;
             other->longest_hold =
-                MAX(other->longest_hold, thread->longest_hold);
-            places[i] = OTHER_THREADS;
+                MAX(other->longest_hold, threads[i].longest_hold);
+            new_indexes[i] = OTHER_THREADS;
         }
         else {
-            places[i] = kept;
-            tables->threads[kept++] = *thread;
+            new_indexes[i] = kept;
+            threads[kept++] = threads[i];
         }
     }
-    const int32_t folded = sums->n_threads - kept;
-    sums->n_threads = kept;
-
-    kept = 0;
-    for (int32_t i = 0; i < sums->n_segments; i++) {
-        Segment segment = tables->segments[i];
-        if (segment.thread != NOBODY) {
-            segment.thread = places[segment.thread];
-        }
-        if (kept == 0 || tables->segments[kept - 1].thread != segment.thread) {
-            tables->segments[kept++] = segment;
+    const int32_t folded = history->n_threads - kept;
+    if (folded > 0) {
+        history->n_threads = kept;
+        timeline_renumber(&history->timeline, new_indexes);
+        if (history->holder != NOBODY) {
+            history->holder = new_indexes[history->holder];
         }
     }
-    sums->n_segments = kept;
-
-    kept = 0;
-    for (int32_t i = 0; i < sums->n_changes; i++) {
-        WaitChange change = tables->changes[i];
-        change.thread = places[change.thread];
-        if (change.thread != OTHER_THREADS) {
-            tables->changes[kept++] = change;
-        }
-    }
-    sums->n_changes = kept;
     return folded;
 }
 
-void
-tables_add_sample(WatchTables *tables, int64_t length, int32_t holder)
+int64_t
+history_add_sample(History *history, const Sample *sample)
 {
-    WatchSums *sums = &tables->sums;
+    Sums *const sums = &history->sums;
+    const double weight = (double)sample->weight;
+    /* A change since the last sample is placed in the middle. */
+    const int64_t boundary = sums->end + (sample->time - sums->end) / 2;
+    const int32_t last_holder = history->holder;
+    const int64_t last_hold = boundary - history->held_since;
+
     sums->samples++;
-    sums->watched += length;
-    sums->squares += (double)length * (double)length;
-    if (holder != NOBODY) {
-        sums->held += length;
-        tables->threads[holder].held += length;
+    sums->weight += sample->weight;
+    sums->squared_weights += weight * weight;
+    if (sample->holder != NOBODY) {
+        sums->held += sample->weight;
+        history->threads[sample->holder].held += sample->weight;
     }
-}
+    if (sums->switches >= 0) {
+        sums->switches = (int64_t)(sample->switches - history->switches_begin);
+    }
 
-/* Leaves out the segments that are shorter than the resolution: each becomes
-   part of the one before it. */
-static void
-drop_short_segments(WatchTables *tables)
-{
-    WatchSums *sums = &tables->sums;
-    int32_t kept = 1;
-    for (int32_t i = 1; i < sums->n_segments; i++) {
-        const Segment segment = tables->segments[i];
-        const int64_t end = i + 1 < sums->n_segments
-                                ? tables->segments[i + 1].begin
-                                : sums->now;
-        if (end - segment.begin >= sums->resolution
-            && segment.thread != tables->segments[kept - 1].thread) {
-            tables->segments[kept++] = segment;
+    /* If two samples show the same holder, another thread may still have had
+       the GIL in between; CPython's count tells. */
+    if (sample->holder != last_holder
+        || sample->switches != history->switches_now) {
+        if (last_holder != NOBODY) {
+            int64_t *longest = &history->threads[last_holder].longest_hold;
+            *longest = MAX(*longest, last_hold);
         }
+        history->holder = sample->holder;
+        history->held_since = boundary;
     }
-    sums->n_segments = kept;
+    timeline_add_segment(&history->timeline, boundary, sample->holder);
+    history->switches_now = sample->switches;
+    sums->end = sample->time;
+    return last_hold;
 }
 
-/* Makes room for as many again, at the resolution that there is, if that will
-   do: what came in since the last time was not yet sifted. */
-static void
-coarsen_segments(WatchTables *tables)
+void
+history_add_scan(History *history, const int32_t *threads, int32_t n)
 {
-    WatchSums *sums = &tables->sums;
-    sums->resolution = MAX(sums->resolution, FIRST_RESOLUTION);
-    drop_short_segments(tables);
-    while (sums->n_segments > MAX_SEGMENTS / 2) {
-        sums->resolution *= 2;
-        drop_short_segments(tables);
+    history->sums.scans++;
+    for (int32_t i = 0; i < n; i++) {
+        history->threads[threads[i]].scans++;
     }
 }
 
 void
-tables_add_segment(WatchTables *tables, int64_t begin, int32_t thread)
+history_add_thread_sample(History *history, int32_t index, ThreadSample sample)
 {
-    WatchSums *sums = &tables->sums;
-    if (sums->n_segments > 0
-        && tables->segments[sums->n_segments - 1].thread == thread) {
-        return;
+    ThreadSums *thread = &history->threads[index];
+    thread->thread_samples++;
+    thread->waiting_samples += sample.waiting;
+    thread->sampled_at_switch = history->switches_now;
+    if (thread->cpu_begin >= 0 && sample.cpu >= 0) {
+        thread->cpu = sample.cpu - thread->cpu_begin;
     }
-    if (sums->n_segments == MAX_SEGMENTS) {
-        coarsen_segments(tables);
-    }
-    tables->segments[sums->n_segments++] = (Segment){begin, thread};
-}
-
-/* Leaves out the waits, and the times between two of a thread, that are
-   shorter than the resolution, each together with the two changes that bound
-   it. */
-static void
-drop_short_waits(WatchTables *tables)
-{
-    WatchSums *sums = &tables->sums;
-    for (int32_t i = 0; i < sums->n_threads; i++) {
-        tables->threads[i].last_change = -1;
-    }
-    for (int32_t i = 0; i < sums->n_changes; i++) {
-        WaitChange *change = &tables->changes[i];
-        int32_t *last = &tables->threads[change->thread].last_change;
-        if (*last >= 0
-            && change->time - tables->changes[*last].time < sums->resolution) {
-            change->thread = NOBODY;
-            tables->changes[*last].thread = NOBODY;
-            *last = -1;
-        }
-        else {
-            *last = i;
-        }
-    }
-    int32_t kept = 0;
-    for (int32_t i = 0; i < sums->n_changes; i++) {
-        if (tables->changes[i].thread != NOBODY) {
-            tables->changes[kept++] = tables->changes[i];
-        }
-    }
-    sums->n_changes = kept;
-}
-
-static void
-coarsen_changes(WatchTables *tables)
-{
-    WatchSums *sums = &tables->sums;
-    sums->resolution = MAX(sums->resolution, FIRST_RESOLUTION);
-    drop_short_waits(tables);
-    while (sums->n_changes > MAX_CHANGES / 2) {
-        sums->resolution *= 2;
-        drop_short_waits(tables);
-    }
+    history_set_waiting(history, index, sample.waiting);
 }
 
 void
-tables_note_waiting(WatchTables *tables, int32_t thread, int waiting)
+history_set_waiting(History *history, int32_t index, int waiting)
 {
-    WatchSums *sums = &tables->sums;
-    if (tables->threads[thread].waiting == waiting) {
-        return;
+    ThreadSums *thread = &history->threads[index];
+    if (thread->waiting != waiting) {
+        thread->waiting = waiting;
+        timeline_add_change(&history->timeline,
+                            (WaitChange){history->sums.end, index, waiting});
     }
-    tables->threads[thread].waiting = waiting;
-    if (sums->n_changes == MAX_CHANGES) {
-        coarsen_changes(tables);
+}
+
+int
+history_must_still_wait(const History *history, int32_t index)
+{
+    const ThreadSums *thread = &history->threads[index];
+    return thread->waiting && history->sums.switches >= 0
+           && thread->sampled_at_switch == history->switches_now;
+}
+
+int64_t
+history_held_by(const History *history, unsigned long native_id)
+{
+    int64_t held = 0;
+    for (int32_t i = OTHER_THREADS + 1; i < history->n_threads; i++) {
+        if (history->threads[i].native_id == native_id) {
+            held += history->threads[i].held;
+        }
     }
-    tables->changes[sums->n_changes++] =
-        (WaitChange){sums->now, thread, waiting};
+    return held;
+}
+
+void
+history_set_costs(History *history, double variance, int64_t cpu)
+{
+    history->sums.variance = variance;
+    history->sums.cpu = cpu;
 }

@@ -1,101 +1,120 @@
-/* What a Watch (watch.h) keeps: sums, and three tables whose size a long run
- * can't exceed. When one is full, the sums stay exact, and the table gets
- * coarser. No Python object, and no lock, is touched here.
+/* What the samples have shown so far: sums over the whole run, sums for each
+ * thread, and a timeline. A long run can't make it grow without bound, and the
+ * sums stay exact when the timeline gets coarser.
+ *
+ * Others may read all of it, but only the functions here write it. No clock,
+ * no lock and no Python object.
  */
 
-#ifndef GILDEMO_TABLES_H
-#define GILDEMO_TABLES_H
+#ifndef GILDEMO_HISTORY_H
+#define GILDEMO_HISTORY_H
+
+#include "timeline.h"
 
 #include <stdint.h>
 
-/* Together 5 MiB, and some thirty as Python objects. */
-#define MAX_THREADS 8192
-#define MAX_SEGMENTS (1 << 17)
-#define MAX_CHANGES (1 << 16)
-
-/* The place in WatchTables.threads of whoever can't be told: a thread that
-   ended in the moment it was seen, one of another interpreter, one too many,
-   or one that was folded. */
-#define OTHER_THREADS 0
-/* In a segment: nobody held the GIL. */
-#define NOBODY (-1)
-
+/* Who held the GIL at one moment. */
 typedef struct {
-    unsigned long native_id; /* the kernel's */
-    int64_t held;            /* ns of samples that found it holding the GIL */
-    int64_t ticks;           /* looks at all threads while it was there, */
-    int64_t looks;           /* at it among them, */
-    int64_t waits;           /* and those that found it waiting */
-    int ended;               /* its thread state is no longer there */
-    int waiting;             /* at the newest look */
-    unsigned long seen_at;   /* CPython's count of switches then */
-    int32_t last_change;     /* its newest WaitChange, if it has one */
+    int64_t time;           /* ns on the monotonic clock */
+    int64_t weight;         /* ns of time that the sample stands for */
+    int32_t holder;         /* an index in History.threads, or NOBODY */
+    unsigned long switches; /* CPython's count of switches of the GIL */
+} Sample;
+
+/* Now and then a scan looks at more than the holder: whether threads wait for
+   the GIL, and how much CPU time they have used. */
+typedef struct {
+    int waiting; /* 1 if the thread waits for the GIL */
+    int64_t cpu; /* the thread's CPU clock in ns; -1 if unknown */
+} ThreadSample;
+
+/* Sums over the whole run. */
+typedef struct {
+    int64_t begin;          /* ns on the monotonic clock */
+    int64_t end;            /* the time of the newest sample */
+    int64_t samples;        /* how many samples were taken */
+    int64_t weight;         /* the sum of their weights; ns */
+    double squared_weights; /* the sum of the squares; ns squared */
+    int64_t held;           /* weight of those with a holder; ns */
+    double variance;        /* of `held`; ns squared */
+    int64_t switches;       /* switches of the GIL; -1 if unknown */
+    int64_t scans;          /* how many scans there were */
+    int waiting_known;      /* 0 if scans can't see who waits */
+    int64_t cpu;            /* CPU time of the sampler threads; ns */
+} Sums;
+
+/* Sums for one thread. */
+typedef struct {
+    unsigned long native_id;
+    int64_t held;            /* weight of samples with it as holder; ns */
     int64_t longest_hold;    /* ns */
-    int64_t cpu_begin;       /* ns on its CPU clock; -1 if not known */
-    int64_t cpu_end;         /* at the newest look; -1 if not known */
-} WatchedThread;
+    int64_t scans;           /* scans while it had a thread state */
+    int64_t thread_samples;  /* scans that sampled this thread, */
+    int64_t waiting_samples; /* and found it waiting */
+    int64_t cpu;             /* CPU time since `begin` in ns; -1 if unknown */
+
+    /* What the functions here need. */
+    int64_t cpu_begin; /* its CPU clock at `begin`; -1 if unknown */
+    int ended;         /* it has no thread state now */
+    int waiting;       /* for the GIL, when that was last seen */
+    unsigned long sampled_at_switch; /* the count at its newest sample */
+} ThreadSums;
 
 typedef struct {
-    int64_t begin; /* ns on the monotonic clock */
-    int32_t thread;
-} Segment;
-
-/* A thread began to wait for the GIL, or ended to. */
-typedef struct {
-    int64_t time;
-    int32_t thread;
-    int32_t waiting;
-} WaitChange;
-
-typedef struct {
-    int64_t begin;
-    int64_t now; /* of the newest sample */
-    int64_t samples;
-    int64_t watched; /* ns: each sample stands for some of them, */
-    double squares;  /* of which these are the squares */
-    int64_t held;    /* ns of samples that found the GIL held by anyone */
-    double variance; /* of `held`; ns squared */
-    int64_t ticks;
-    int waiting_known;
-    int switches_known;
-    unsigned long switches_begin;
-    unsigned long switches_now;
-    int64_t cpu;        /* ns of CPU time that the watching took */
-    int64_t resolution; /* ns; what is shorter may be left out */
+    Sums sums;
+    ThreadSums *threads;
     int32_t n_threads;
-    int32_t n_segments;
-    int32_t n_changes;
-} WatchSums;
+    Timeline timeline;
 
-/* What a record is made of. */
-typedef struct {
-    WatchSums sums;
-    WatchedThread *threads;
-    Segment *segments;
-    WaitChange *changes;
-} WatchTables;
+    int32_t holder;               /* of the newest sample */
+    int64_t held_since;           /* ns on the monotonic clock */
+    unsigned long switches_begin; /* CPython's count at the start */
+    unsigned long switches_now;   /* at the newest sample */
+} History;
 
-/* Returns 0, or -1 if there is no memory; tables_free() is right for both. */
-int tables_init(WatchTables *tables, int64_t now);
-void tables_free(WatchTables *tables);
-/* Returns 0, or -1 if there is no memory, with nothing to be freed. */
-int tables_copy(const WatchTables *tables, WatchTables *copy);
+/* Returns 0, or -1 if there is no memory; then history_free() is safe. */
+int history_init(History *history, int64_t now);
+/* The same. The copy is to be read only. */
+int history_copy(const History *history, History *copy);
+void history_free(History *history);
 
-/* Returns the new thread's place, or OTHER_THREADS if there is none left. */
-int32_t tables_add_thread(WatchTables *tables);
-/* Returns the place of the one among the newest that ended and had this native
-   id, or OTHER_THREADS if there is none. */
-int32_t tables_find_ended(const WatchTables *tables, unsigned long native_id);
-/* Makes room: adds to OTHER_THREADS the half of the ended threads that held
-   the GIL least. Writes the new place of each of the MAX_THREADS, and returns
-   how many were folded; 0 if none has ended, or there is no memory for it. */
-int32_t tables_fold_ended(WatchTables *tables, int32_t *places);
-/* A sample that stands for so many ns found `holder`, or NOBODY, holding the
-   GIL. */
-void tables_add_sample(WatchTables *tables, int64_t length, int32_t holder);
-/* From `begin` on, `thread` holds the GIL, or NOBODY does. */
-void tables_add_segment(WatchTables *tables, int64_t begin, int32_t thread);
-/* At the newest sample, `thread` waited for the GIL, or did not. */
-void tables_note_waiting(WatchTables *tables, int32_t thread, int waiting);
+/* What there is to know at the start, once the threads are added. `first` has
+   no weight: it counts for the timeline only. */
+void history_start(History *history, const Sample *first, int switches_known,
+                   int waiting_known);
 
-#endif /* GILDEMO_TABLES_H */
+/* Returns the index of a new thread, or OTHER_THREADS if there is no room. */
+int32_t history_add_thread(History *history);
+/* Returns the index of a thread among the newest that has ended and had this
+   native id, or OTHER_THREADS. */
+int32_t history_find_ended(const History *history, unsigned long native_id);
+/* The thread has this native id. Its CPU clock shows `cpu` now, and showed
+   `cpu_begin` when the history began. */
+void history_identify(History *history, int32_t index, unsigned long native_id,
+                      int64_t cpu_begin, int64_t cpu);
+void history_end_thread(History *history, int32_t index);
+/* It has a thread state again. */
+void history_resume_thread(History *history, int32_t index);
+/* Makes room: the half of the ended threads that held the GIL least become
+   OTHER_THREADS. Returns how many these are; 0 if no thread has ended, or
+   there is no memory. Otherwise, new_indexes[i] is the new index of thread i,
+   for MAX_THREADS threads at most. */
+int32_t history_fold_ended(History *history, int32_t *new_indexes);
+
+/* Returns for how long the GIL had been held by the holder of the sample
+   before, in ns. */
+int64_t history_add_sample(History *history, const Sample *sample);
+/* A scan at the newest sample, while these n threads have a thread state. */
+void history_add_scan(History *history, const int32_t *threads, int32_t n);
+void history_add_thread_sample(History *history, int32_t index,
+                               ThreadSample sample);
+/* The thread waits for the GIL at the newest sample, or does not. */
+void history_set_waiting(History *history, int32_t index, int waiting);
+/* Returns for how long the threads with this native id have held the GIL. */
+int64_t history_held_by(const History *history, unsigned long native_id);
+/* It waited when it was last sampled, and no thread has got the GIL since. */
+int history_must_still_wait(const History *history, int32_t index);
+/* How uncertain Sums.held is, and what the sampler threads have used. */
+void history_set_costs(History *history, double variance, int64_t cpu);
+
+#endif /* GILDEMO_HISTORY_H */

@@ -1,146 +1,163 @@
 /* See known_threads.h. */
 
-#define _GNU_SOURCE /* for os_thread.h under -std=c11 */
+#include "../clock.h" /* first, because it includes Python.h */
+
 #include "known_threads.h"
 
-#include "../module.h"
 #include "os_thread.h"
 
 #include <stdlib.h>
 
-/* Not yet a place in the table of threads. */
+/* Instead of an index: its thread is yet to be found. */
 #define NEWCOMER (-1)
 
-int
-live_init(LiveThreads *live)
+static int
+init_list(ThreadList *list)
 {
-    *live = (LiveThreads){
-        .threads = calloc(MAX_THREADS, sizeof(LiveThread)),
-        .spare = calloc(MAX_THREADS, sizeof(LiveThread)),
+    *list = (ThreadList){
+        .states = calloc(MAX_THREADS, sizeof(ThreadState)),
+        .indexes = calloc(MAX_THREADS, sizeof(int32_t)),
     };
-    return live->threads == NULL || live->spare == NULL ? -1 : 0;
+    return list->states != NULL && list->indexes != NULL ? 0 : -1;
+}
+
+static void
+free_list(ThreadList *list)
+{
+    free(list->states);
+    free(list->indexes);
+}
+
+int
+known_threads_init(KnownThreads *known)
+{
+    const int failed = init_list(&known->list);
+    return init_list(&known->spare) < 0 || failed ? -1 : 0;
 }
 
 void
-live_free(LiveThreads *live)
+known_threads_free(KnownThreads *known)
 {
-    free(live->threads);
-    free(live->spare);
+    free_list(&known->list);
+    free_list(&known->spare);
 }
 
 /* A thread that Python did not start has a thread state only while it calls
-   back, and may have a new one for each call: it is still the same thread, if
-   its CPU clock has not gone back. */
+   back, and may have a new one for each call. It is the same thread, and not
+   one that got the native id of an ended thread, if its CPU clock has not gone
+   back. */
+static int
+has_come_back(const ThreadSums *ended, unsigned long native_id)
+{
+    return ended->cpu >= 0
+           && os_thread_cpu_time(native_id) >= ended->cpu_begin + ended->cpu;
+}
+
 static int32_t
-place_of_newcomer(WatchTables *tables, unsigned long native_id)
+index_of_newcomer(History *history, unsigned long native_id)
 {
-    const int32_t place = tables_find_ended(tables, native_id);
-    if (place != OTHER_THREADS) {
-        WatchedThread *thread = &tables->threads[place];
-        if (thread->cpu_end >= 0
-            && os_thread_cpu_time(native_id) >= thread->cpu_end) {
-            thread->ended = 0;
-            return place;
-        }
+    const int32_t index = history_find_ended(history, native_id);
+    if (index != OTHER_THREADS
+        && has_come_back(&history->threads[index], native_id)) {
+        history_resume_thread(history, index);
+        return index;
     }
-    return tables_add_thread(tables);
+    return history_add_thread(history);
 }
 
-/* One that started meanwhile had no CPU time before; one that has more than
-   the time since then did not. */
 static void
-note_native_id(WatchTables *tables, WatchedThread *thread,
-               unsigned long native_id, int at_start)
+identify(History *history, int32_t index, unsigned long native_id,
+         int at_start)
 {
-    const int64_t elapsed = monotonic_ns() - tables->sums.begin;
+    /* A thread that was started since the history began had no CPU time then.
+       One with more CPU time than has passed since then was there before, but
+       without a thread state. */
+    const int64_t elapsed = monotonic_ns() - history->sums.begin;
     const int64_t cpu = os_thread_cpu_time(native_id);
-    thread->native_id = native_id;
-    thread->cpu_begin = at_start || cpu > elapsed ? cpu : 0;
-    thread->cpu_end = cpu;
+    const int64_t cpu_begin = at_start || cpu > elapsed ? cpu : 0;
+    history_identify(history, index, native_id, cpu_begin, cpu);
 }
 
+/* Both lists are in descending order of id, so one pass finds the thread
+   states of the old list in the new one. Newcomers come first, as their ids
+   are larger; those that are no longer there are passed over. */
 static void
-note_end(WatchTables *tables, int32_t place)
+take_over_indexes(ThreadList *list, const ThreadList *old, History *history)
 {
-    if (place != OTHER_THREADS) {
-        tables->threads[place].ended = 1;
+    int32_t j = 0;
+    for (int32_t i = 0; i < list->n; i++) {
+        const uint64_t id = list->states[i].id;
+        while (j < old->n && old->states[j].id > id) {
+            history_end_thread(history, old->indexes[j++]);
+        }
+        const int is_old = j < old->n && old->states[j].id == id;
+        list->indexes[i] = is_old ? old->indexes[j++] : NEWCOMER;
     }
-    tables_note_waiting(tables, place, 0);
+    while (j < old->n) {
+        history_end_thread(history, old->indexes[j++]);
+    }
 }
 
 void
-live_refresh(LiveThreads *live, const GilState *gil, WatchTables *tables,
-             int at_start)
+known_threads_refresh(KnownThreads *known, const GilState *gil,
+                      History *history, int at_start)
 {
-    LiveThread *const known = live->threads;
-    LiveThread *const fresh = live->spare;
-    int32_t n = 0;
-    gil_state_lock_threads();
-    const uint64_t created = gil_state_look(gil).created;
-    PyThreadState *t = gil_state_first_thread(gil);
-    for (; t != NULL && n < MAX_THREADS; t = t->next) {
-        fresh[n++] = (LiveThread){t, t->id, t->native_thread_id, 0};
-    }
-    gil_state_unlock_threads();
-
-    /* Both lists are in the same order, so one pass finds the old in the new:
-       the newcomers stand before, and those that ended are passed over. */
-    int32_t old = 0;
-    for (int32_t i = 0; i < n; i++) {
-        while (old < live->n && known[old].id > fresh[i].id) {
-            note_end(tables, known[old++].thread);
+    const ThreadList old = known->list;
+    ThreadList list = known->spare;
+    list.n =
+        gil_state_copy_threads(gil, list.states, MAX_THREADS, &list.newest_id);
+    /* First the ended threads, because a newcomer may be one of them. */
+    take_over_indexes(&list, &old, history);
+    for (int32_t i = 0; i < list.n; i++) {
+        const unsigned long native_id = list.states[i].native_id;
+        if (list.indexes[i] == NEWCOMER) {
+            list.indexes[i] = index_of_newcomer(history, native_id);
         }
-        const int is_old = old < live->n && known[old].id == fresh[i].id;
-        fresh[i].thread = is_old ? known[old++].thread : NEWCOMER;
-    }
-    while (old < live->n) {
-        note_end(tables, known[old++].thread);
-    }
-    /* Only now, as one may go on where another ended. */
-    for (int32_t i = 0; i < n; i++) {
-        LiveThread *thread = &fresh[i];
-        if (thread->thread == NEWCOMER) {
-            thread->thread = place_of_newcomer(tables, thread->native_id);
-        }
-        WatchedThread *watched = &tables->threads[thread->thread];
-        if (thread->thread != OTHER_THREADS
-            && watched->native_id != thread->native_id) {
-            note_native_id(tables, watched, thread->native_id, at_start);
+        const int32_t index = list.indexes[i];
+        if (index != OTHER_THREADS
+            && history->threads[index].native_id != native_id) {
+            identify(history, index, native_id, at_start);
         }
     }
-
-    live->threads = fresh;
-    live->spare = known;
-    live->n = n;
-    live->created = created;
+    known->list = list;
+    known->spare = old;
 }
 
 int32_t
-live_find_holder(LiveThreads *live, const GilState *gil, WatchTables *tables,
-                 const GilLook *look)
+known_threads_find_holder(KnownThreads *known, const GilState *gil,
+                          History *history, const GilSample *sample)
 {
-    if (look->holder == NULL) {
+    if (sample->holder == NULL) {
         return NOBODY;
     }
-    if (look->created > live->created) {
-        live_refresh(live, gil, tables, 0);
+    if (sample->newest_id > known->list.newest_id) {
+        known_threads_refresh(known, gil, history, 0);
     }
-    for (int32_t i = 0; i < live->n; i++) {
-        if (live->threads[i].tstate != look->holder) {
+    const ThreadList *list = &known->list;
+    for (int32_t i = 0; i < list->n; i++) {
+        if (list->states[i].address != sample->holder) {
             continue;
         }
-        /* One that was made after the look may have got the address of the
-           holder, which is gone then. */
-        if (live->threads[i].id > look->created) {
+        /* A thread state that was made after the sample may have got the
+           address of the holder, which was freed. */
+        if (list->states[i].id > sample->newest_id) {
             return OTHER_THREADS;
         }
-        const int32_t thread = live->threads[i].thread;
-        if (tables->threads[thread].held == 0) {
-            /* In 3.11 a new thread state has its creator's native id until
-               its own thread runs. One that holds the GIL does run. */
-            live_refresh(live, gil, tables, 0);
+        const int32_t index = list->indexes[i];
+        if (history->threads[index].held == 0) {
+            /* In 3.11 a new thread state has the native id of the thread that
+               made it until its own thread runs, as a holder does. */
+            known_threads_refresh(known, gil, history, 0);
         }
-        return thread;
+        return index;
     }
     return OTHER_THREADS;
+}
+
+void
+known_threads_renumber(KnownThreads *known, const int32_t *new_indexes)
+{
+    for (int32_t i = 0; i < known->list.n; i++) {
+        known->list.indexes[i] = new_indexes[known->list.indexes[i]];
+    }
 }

@@ -1,9 +1,12 @@
-/* The thread states of one interpreter, as a thread that is not attached may
- * know them: by address, to compare with the holder of the GIL.
+/* Which thread each thread state belongs to.
+ *
+ * The holder of the GIL is known as the address of its thread state. This maps
+ * addresses to indexes in the history's table of threads, by means of a copy
+ * of CPython's list of thread states.
  */
 
-#ifndef GILDEMO_LIVE_H
-#define GILDEMO_LIVE_H
+#ifndef GILDEMO_KNOWN_THREADS_H
+#define GILDEMO_KNOWN_THREADS_H
 
 #include "gil_state.h"
 #include "history.h"
@@ -11,29 +14,31 @@
 #include <stdint.h>
 
 typedef struct {
-    PyThreadState *tstate; /* an address to compare */
-    uint64_t id;
-    unsigned long native_id;
-    int32_t thread; /* its place in the table of threads */
-} LiveThread;
+    ThreadState *states; /* in descending order of id */
+    int32_t *indexes;    /* of each one's thread */
+    int32_t n;
+    uint64_t newest_id; /* GilSample.newest_id when the list was copied */
+} ThreadList;
 
 typedef struct {
-    LiveThread *threads; /* in descending order of id */
-    LiveThread *spare;
-    int32_t n;
-    uint64_t created; /* GilLook.created when they were read */
-} LiveThreads;
+    ThreadList list;
+    ThreadList spare; /* scratch: the next list is made here */
+} KnownThreads;
 
-/* Returns 0, or -1 if there is no memory; live_free() is right for both. */
-int live_init(LiveThreads *live);
-void live_free(LiveThreads *live);
-
-/* Brings both up to date with CPython's list of thread states. */
-void live_refresh(LiveThreads *live, const GilState *gil, WatchTables *tables,
-                  int at_start);
-/* Who held the GIL at this look: a place in the table of threads, or NOBODY.
+/* Returns 0, or -1 if there is no memory; then known_threads_free() is safe.
  */
-int32_t live_find_holder(LiveThreads *live, const GilState *gil,
-                         WatchTables *tables, const GilLook *look);
+int known_threads_init(KnownThreads *known);
+void known_threads_free(KnownThreads *known);
 
-#endif /* GILDEMO_LIVE_H */
+/* Brings the list up to date, and tells the history which threads are new and
+   which have ended. At the start, all are new but have run before. */
+void known_threads_refresh(KnownThreads *known, const GilState *gil,
+                           History *history, int at_start);
+/* Returns the index of the thread that held the GIL at this sample, or NOBODY.
+   May refresh the list. */
+int32_t known_threads_find_holder(KnownThreads *known, const GilState *gil,
+                                  History *history, const GilSample *sample);
+/* Thread i has become new_indexes[i]: see history_fold_ended(). */
+void known_threads_renumber(KnownThreads *known, const int32_t *new_indexes);
+
+#endif /* GILDEMO_KNOWN_THREADS_H */

@@ -1,69 +1,69 @@
-/* gildemo._core.Monitor: the Python side of a Watch (watch.h).
+/* gildemo._core.Monitor: a Sampler as a Python object.
  *
- * gildemo.GilMonitor, in Python, wraps it: it gives the threads their names,
- * and makes a GilRecord of what snapshot() returns.
+ * gildemo.GilMonitor, in Python, wraps it: it finds the names of threads, and
+ * makes a GilRecord of a snapshot.
  */
-
-#include "sampler.h"
 
 #include "../module.h"
 
-#include <errno.h>
-#include <string.h>
+#include "sampler.h"
+
 #include <unistd.h>
 
-typedef enum { NEW, RUNNING, STOPPED } MonitorState;
+typedef enum { NEW, RUNNING, STOPPED } MonitorStage;
 
 typedef struct {
     PyObject_HEAD
     Intervals intervals;
-    MonitorState state;
-    pid_t pid; /* the process in which it was started */
-    Watch *watch;
+    MonitorStage stage;
+    pid_t pid;        /* the process in which it was started */
+    Sampler *sampler; /* NULL until it is started */
 } MonitorObject;
-
-/* An "O&" converter, from seconds to ns. */
-static int
-convert_interval(PyObject *arg, void *interval)
-{
-    const double seconds = PyFloat_AsDouble(arg);
-    if (seconds == -1.0 && PyErr_Occurred()) {
-        if (PyErr_ExceptionMatches(PyExc_TypeError)) {
-            PyErr_Format(PyExc_TypeError,
-                         "interval must be a number of seconds, not %.200s",
-                         Py_TYPE(arg)->tp_name);
-        }
-        return 0;
-    }
-    if (!(seconds >= 1e-5 && seconds <= 10.0)) {
-        PyObject *value = PyFloat_FromDouble(seconds);
-        PyErr_Format(PyExc_ValueError,
-                     "interval must be from 1e-5 to 10 seconds, not %R",
-                     value);
-        Py_XDECREF(value);
-        return 0;
-    }
-    *(double *)interval = seconds * 1e9;
-    return 1;
-}
 
 static PyObject *
 monitor_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     static char *keywords[] = {"shortest", "longest", NULL};
-    Intervals intervals;
+    SecondsArgument shortest = {"interval", 1e-5, 10.0, "from 1e-5 to 10"};
+    SecondsArgument longest = shortest;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&O&:Monitor", keywords,
-                                     convert_interval, &intervals.shortest,
-                                     convert_interval, &intervals.longest)) {
+                                     convert_seconds, &shortest,
+                                     convert_seconds, &longest)) {
         return NULL;
     }
     MonitorObject *self = (MonitorObject *)type->tp_alloc(type, 0);
     if (self != NULL) {
-        self->intervals = intervals;
-        self->state = NEW;
-        self->watch = NULL;
+        self->intervals =
+            (Intervals){shortest.value * 1e9, longest.value * 1e9};
+        self->stage = NEW;
+        self->sampler = NULL;
     }
     return (PyObject *)self;
+}
+
+/* It refers to its type only. But the type refers to the module, which may
+   refer to a monitor. */
+static int
+monitor_traverse(PyObject *op, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(op));
+    return 0;
+}
+
+static void
+free_sampler(MonitorObject *self)
+{
+    if (self->pid != getpid()) {
+        sampler_free_in_child(self->sampler);
+        return;
+    }
+    if (self->stage == RUNNING) {
+        /* The native threads never need the GIL, so this may keep it, and no
+           other Python code runs while an object is deallocated. */
+        sampler_halt(self->sampler);
+        sampler_join(self->sampler);
+    }
+    sampler_free(self->sampler);
 }
 
 static void
@@ -71,31 +71,27 @@ monitor_dealloc(PyObject *op)
 {
     MonitorObject *self = (MonitorObject *)op;
     PyTypeObject *type = Py_TYPE(op);
-    if (self->watch != NULL) {
-        /* Stays attached: the native threads end without the GIL. */
-        if (self->state == RUNNING && self->pid == getpid()) {
-            watch_halt(self->watch);
-            watch_join(self->watch);
-        }
-        watch_free(self->watch);
+    PyObject_GC_UnTrack(op);
+    if (self->sampler != NULL) {
+        free_sampler(self);
     }
     type->tp_free(op);
     Py_DECREF(type);
 }
 
-/* Returns -1 with an exception set if there is nothing to be had. */
+/* Returns 0, or -1 with an exception set. */
 static int
 check_started_here(MonitorObject *self)
 {
-    if (self->state == NEW) {
+    if (self->stage == NEW) {
         PyErr_SetString(PyExc_RuntimeError,
                         "this monitor was not started: call start() first");
         return -1;
     }
     if (self->pid != getpid()) {
         PyErr_Format(PyExc_RuntimeError,
-                     "this monitor was started in process %d, of which this "
-                     "one (%d) is a fork; make a new one here",
+                     "this monitor was started in process %d, and this "
+                     "process (%d) is a fork of it: make a new one here",
                      (int)self->pid, (int)getpid());
         return -1;
     }
@@ -106,31 +102,32 @@ static PyObject *
 monitor_start(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     MonitorObject *self = (MonitorObject *)op;
-    /* A thread that came to a subinterpreter without giving up the GIL is not
-       yet noted as its holder; to take the GIL anew has it noted. */
-    Py_BEGIN_ALLOW_THREADS
-    Py_END_ALLOW_THREADS
-    if (self->state != NEW) {
+    if (self->stage != NEW) {
         if (check_started_here(self) == 0) {
             PyErr_SetString(PyExc_RuntimeError,
-                            "this monitor was already started; make a new one "
+                            "this monitor was already started: make a new one "
                             "for each run");
         }
         return NULL;
     }
+    /* A thread that enters a subinterpreter with the same GIL does not release
+       it, and CPython still has its old thread state as the holder. Taking the
+       GIL again corrects that. */
+    Py_BEGIN_ALLOW_THREADS
+    Py_END_ALLOW_THREADS
     GilState gil;
     const char *why_not = gil_state_locate(&gil);
     if (why_not != NULL) {
-        CoreState *core = PyType_GetModuleState(Py_TYPE(op));
-        return PyErr_Format(core->unavailable, "can't watch the GIL: %s",
+        ModuleState *state = PyType_GetModuleState(Py_TYPE(op));
+        return PyErr_Format(state->unavailable, "can't watch the GIL: %s",
                             why_not);
     }
-    self->watch = watch_start(&gil, self->intervals);
-    if (self->watch == NULL) {
+    self->sampler = sampler_start(&gil, self->intervals);
+    if (self->sampler == NULL) {
         return PyErr_SetFromErrno(PyExc_OSError);
     }
     self->pid = getpid();
-    self->state = RUNNING;
+    self->stage = RUNNING;
     Py_RETURN_NONE;
 }
 
@@ -141,16 +138,16 @@ monitor_stop(PyObject *op, PyObject *Py_UNUSED(ignored))
     if (check_started_here(self) < 0) {
         return NULL;
     }
-    if (self->state == STOPPED) {
+    if (self->stage == STOPPED) {
         Py_RETURN_NONE;
     }
-    self->state = STOPPED;
-    /* Still attached, lest a last sample see the GIL given up for the next. */
-    watch_halt(self->watch);
-    /* Safe, because the native threads know no object, and nobody else stops
-       them now; worth it, because they may have to be awaited for 20 ms. */
+    self->stage = STOPPED;
+    /* Before the GIL is released below, so that no sample sees that. */
+    sampler_halt(self->sampler);
+    /* Safe, because the native threads use no Python object, and no other
+       thread joins them now; worth it, because it takes up to 20 ms. */
     Py_BEGIN_ALLOW_THREADS
-    watch_join(self->watch);
+    sampler_join(self->sampler);
     Py_END_ALLOW_THREADS
     Py_RETURN_NONE;
 }
@@ -159,81 +156,21 @@ static PyObject *
 monitor_held_by(PyObject *op, PyObject *arg)
 {
     MonitorObject *self = (MonitorObject *)op;
-    unsigned long native_id = PyLong_AsUnsignedLong(arg);
-    if (PyErr_Occurred() || check_started_here(self) < 0) {
+    const unsigned long native_id = PyLong_AsUnsignedLong(arg);
+    if (native_id == (unsigned long)-1 && PyErr_Occurred()) {
         return NULL;
     }
-    WatchSums sums;
+    if (check_started_here(self) < 0) {
+        return NULL;
+    }
+    Sums sums;
     int64_t held;
-    /* Safe and worth it as in monitor_snapshot(). */
+    /* Safe and worth it for the same reasons as in monitor_snapshot(). */
     Py_BEGIN_ALLOW_THREADS
-    held = watch_held_by(self->watch, native_id, &sums);
+    held = sampler_held_by(self->sampler, native_id, &sums);
     Py_END_ALLOW_THREADS
-    return Py_BuildValue("LLd", held, sums.watched, sums.squares);
-}
-
-/* (native_id, held, ticks, looks, waits, longest_hold, cpu or None) */
-static PyObject *
-thread_tuple(const WatchedThread *thread)
-{
-    PyObject *cpu = Py_NewRef(Py_None);
-    if (thread->cpu_begin >= 0 && thread->cpu_end >= 0) {
-        Py_SETREF(cpu,
-                  PyLong_FromLongLong(thread->cpu_end - thread->cpu_begin));
-    }
-    return Py_BuildValue("kLLLLLN", thread->native_id, thread->held,
-                         thread->ticks, thread->looks, thread->waits,
-                         thread->longest_hold, cpu);
-}
-
-static PyObject *
-thread_list(const WatchTables *tables)
-{
-    PyObject *list = PyList_New(tables->sums.n_threads);
-    for (int32_t i = 0; list != NULL && i < tables->sums.n_threads; i++) {
-        PyObject *item = thread_tuple(&tables->threads[i]);
-        if (item == NULL) {
-            Py_CLEAR(list);
-            break;
-        }
-        PyList_SET_ITEM(list, i, item);
-    }
-    return list;
-}
-
-/* [(begin, place in the list of threads or -1), ...] */
-static PyObject *
-segment_list(const WatchTables *tables)
-{
-    PyObject *list = PyList_New(tables->sums.n_segments);
-    for (int32_t i = 0; list != NULL && i < tables->sums.n_segments; i++) {
-        const Segment *segment = &tables->segments[i];
-        PyObject *item = Py_BuildValue("Li", segment->begin, segment->thread);
-        if (item == NULL) {
-            Py_CLEAR(list);
-            break;
-        }
-        PyList_SET_ITEM(list, i, item);
-    }
-    return list;
-}
-
-/* [(time, place in the list of threads, waiting), ...] */
-static PyObject *
-change_list(const WatchTables *tables)
-{
-    PyObject *list = PyList_New(tables->sums.n_changes);
-    for (int32_t i = 0; list != NULL && i < tables->sums.n_changes; i++) {
-        const WaitChange *change = &tables->changes[i];
-        PyObject *item = Py_BuildValue("Lii", change->time, change->thread,
-                                       change->waiting);
-        if (item == NULL) {
-            Py_CLEAR(list);
-            break;
-        }
-        PyList_SET_ITEM(list, i, item);
-    }
-    return list;
+    return Py_BuildValue("LLd", (long long)held, (long long)sums.weight,
+                         sums.squared_weights);
 }
 
 static PyObject *
@@ -243,33 +180,20 @@ monitor_snapshot(PyObject *op, PyObject *Py_UNUSED(ignored))
     if (check_started_here(self) < 0) {
         return NULL;
     }
-    WatchTables tables;
+    History history;
     int failed;
-    /* Safe, because the tables are no objects, and have a lock; worth it,
-       because that lock may be taken while a native thread takes a sample,
-       and the copy may be megabytes. */
+    /* Safe, because a history is no Python object, and has a lock; worth it,
+       because a native thread may have that lock to take a sample, and the
+       copy may be megabytes. */
     Py_BEGIN_ALLOW_THREADS
-    failed = watch_copy(self->watch, &tables);
+    failed = sampler_copy_history(self->sampler, &history);
     Py_END_ALLOW_THREADS
     if (failed) {
         return PyErr_NoMemory();
     }
-
-    const WatchSums *sums = &tables.sums;
-    PyObject *snapshot = Py_BuildValue(
-        "{s:L, s:L, s:L, s:L, s:d, s:L, s:d, s:L, s:O, s:N, s:L, s:L, s:N, "
-        "s:N, s:N}",
-        "begin", sums->begin, "end", sums->now, "samples", sums->samples,
-        "watched", sums->watched, "squares", sums->squares, "held", sums->held,
-        "variance", sums->variance, "ticks", sums->ticks, "waiting_known",
-        sums->waiting_known ? Py_True : Py_False, "switches",
-        sums->switches_known ? PyLong_FromUnsignedLong(sums->switches_now
-                                                       - sums->switches_begin)
-                             : Py_NewRef(Py_None),
-        "cpu", sums->cpu, "resolution", sums->resolution, "threads",
-        thread_list(&tables), "segments", segment_list(&tables), "changes",
-        change_list(&tables));
-    tables_free(&tables);
+    ModuleState *state = PyType_GetModuleState(Py_TYPE(op));
+    PyObject *snapshot = snapshot_new(&state->snapshot_types, &history);
+    history_free(&history);
     return snapshot;
 }
 
@@ -278,20 +202,24 @@ PyDoc_STRVAR(
     "Monitor(shortest, longest)\n"
     "--\n"
     "\n"
-    "Native threads that sample who holds the GIL of this interpreter, every\n"
-    "so many seconds on average. gildemo.GilMonitor is the one to use: it\n"
-    "makes a record of the raw sums that snapshot() returns.");
+    "Sample who holds the GIL of this interpreter, from native threads.\n"
+    "\n"
+    "shortest, longest: seconds between two samples, on average.\n"
+    "Use gildemo.GilMonitor instead: it makes a record of the raw sums that\n"
+    "snapshot() returns.");
 
-PyDoc_STRVAR(start_doc, "start($self, /)\n--\n\nStart to watch, once.");
+PyDoc_STRVAR(start_doc,
+             "start($self, /)\n--\n\nStart to sample. Can be called once.");
 PyDoc_STRVAR(stop_doc,
              "stop($self, /)\n--\n\nEnd the native threads, if they run.");
 PyDoc_STRVAR(
     held_by_doc,
     "held_by($self, native_id, /)\n--\n\n"
-    "Return for how many ns this thread held the GIL so far; of how many ns\n"
-    "that is; and the sum of the squares of what each sample stands for.");
-PyDoc_STRVAR(snapshot_doc,
-             "snapshot($self, /)\n--\n\nReturn the sums so far, as a dict.");
+    "Return (held, weight, squared_weights): for how many ns a thread has\n"
+    "held the GIL so far, and the Snapshot's fields of these names.");
+PyDoc_STRVAR(
+    snapshot_doc,
+    "snapshot($self, /)\n--\n\nReturn a Snapshot of the sums so far.");
 
 static PyMethodDef monitor_methods[] = {
     {"start", monitor_start, METH_NOARGS, start_doc},
@@ -302,17 +230,15 @@ static PyMethodDef monitor_methods[] = {
 };
 
 static PyType_Slot monitor_slots[] = {
-    {Py_tp_doc, (void *)monitor_doc},
-    {Py_tp_new, monitor_new},
-    {Py_tp_dealloc, monitor_dealloc},
-    {Py_tp_methods, monitor_methods},
-    {0, NULL} /* sentinel */
+    {Py_tp_doc, (void *)monitor_doc},   {Py_tp_new, monitor_new},
+    {Py_tp_traverse, monitor_traverse}, {Py_tp_dealloc, monitor_dealloc},
+    {Py_tp_methods, monitor_methods},   {0, NULL} /* sentinel */
 };
 
-/* It refers to no object, so it can't be part of a reference cycle. */
 PyType_Spec gildemo_monitor_spec = {
     .name = "gildemo._core.Monitor",
     .basicsize = sizeof(MonitorObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .flags =
+        Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = monitor_slots,
 };

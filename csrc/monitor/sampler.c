@@ -1,278 +1,280 @@
 /* See sampler.h. */
 
-#define _GNU_SOURCE /* for os_thread.h under -std=c11 */
+#include "../clock.h" /* first, because it includes Python.h */
+
 #include "sampler.h"
 
-#include "../module.h"
 #include "known_threads.h"
-#include "sampler_threads.h"
 #include "os_thread.h"
-#include "sampling_plan.h"
+#include "sampler_threads.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
-/* To see who waits costs some microseconds a thread, so a tick, which looks at
-   that, comes with a sample only this often, on average and by chance, and
-   looks at so many threads. */
-#define TICK_NS 8000000
-#define MAX_LOOKS_PER_TICK 32
+/* To see whether a thread waits takes some microseconds, so a scan of the
+   threads comes with a sample only this often, at random, and samples so many
+   threads at most. */
+#define SCAN_INTERVAL_NS 8000000
+#define MAX_THREADS_PER_SCAN 32
 
-/* Kept free in the table of threads, for those that start until the next
-   tick. */
+/* Room that is kept for the threads that start before the next scan. */
 #define SPARE_THREADS 1024
 
-/* sys.getswitchinterval() is 5 ms, if nobody has changed it. */
+/* Less than sys.getswitchinterval(), which is 5 ms by default. */
 #define LONG_HOLD_NS 2000000
 
-/* With a smaller spread, little changes while a look is late; with a longer
-   interval, looks are so few that chance is the larger error by far. */
+/* With less spread, little changes while a sample is late. With a longer
+   interval, samples are so few that chance is the largest error. */
 #define SPREAD_FOR_TEAM 0.04
 #define INTERVAL_FOR_TEAM_NS 10000000
 
-struct Watch {
+struct Sampler {
     GilState gil;
-    Lookouts lookouts;
-    pthread_mutex_t lock; /* protects all that follows */
-    Schedule schedule;
-    WatchTables tables;
-    LiveThreads live;
-    int32_t next_look;
-    int32_t holder; /* at the newest sample; it has held the GIL */
-    int64_t held_since;
-    int32_t places[MAX_THREADS]; /* for make_room() */
+    SamplerThreads threads;
+    pthread_mutex_t lock; /* protects what follows */
+    SamplingPlan plan;
+    History history;
+    KnownThreads known;
+    int32_t last_scanned;             /* an index in known.list */
+    int32_t new_indexes[MAX_THREADS]; /* scratch */
 };
 
 /* take_gil() in CPython sleeps in a condition variable inside the GIL. */
 static int
-waits_for_gil(const Watch *w, unsigned long native_id)
+waits_for_gil(const Sampler *sampler, unsigned long native_id)
 {
-    return os_thread_sleeps_in(native_id, w->gil.begin, w->gil.end);
+    return os_thread_sleeps_in(native_id, sampler->gil.begin,
+                               sampler->gil.end);
+}
+
+static int
+is_waiting(const Sampler *sampler, int32_t index, unsigned long native_id)
+{
+    const History *history = &sampler->history;
+    if (history->holder == NOBODY) {
+        return 0; /* There is nothing to wait for. */
+    }
+    /* A waiting thread wakes up every 5 ms to request the GIL. That looks as
+       if it were not waiting, but the GIL has not changed hands. */
+    return history_must_still_wait(history, index)
+           || waits_for_gil(sampler, native_id) > 0;
 }
 
 static void
-make_room(Watch *w)
+sample_thread(Sampler *sampler, int32_t index, unsigned long native_id)
 {
-    if (tables_fold_ended(&w->tables, w->places) == 0) {
+    history_add_thread_sample(
+        &sampler->history, index,
+        (ThreadSample){
+            .waiting = is_waiting(sampler, index, native_id),
+            .cpu = os_thread_cpu_time(native_id),
+        });
+}
+
+static void
+scan_threads(Sampler *sampler)
+{
+    History *history = &sampler->history;
+    known_threads_refresh(&sampler->known, &sampler->gil, history, 0);
+    const ThreadList *list = &sampler->known.list;
+    history_add_scan(history, list->indexes, list->n);
+
+    const int32_t n = Py_MIN(list->n, MAX_THREADS_PER_SCAN);
+    for (int32_t i = 0; i < n; i++) {
+        const int32_t next = (sampler->last_scanned + 1) % list->n;
+        sampler->last_scanned = next;
+        if (list->indexes[next] != OTHER_THREADS) {
+            sample_thread(sampler, list->indexes[next],
+                          list->states[next].native_id);
+        }
+    }
+}
+
+static void
+make_room(Sampler *sampler)
+{
+    int32_t *new_indexes = sampler->new_indexes;
+    if (history_fold_ended(&sampler->history, new_indexes) > 0) {
+        known_threads_renumber(&sampler->known, new_indexes);
+    }
+}
+
+/* The new holder does not wait any more. If the last one had held the GIL for
+   long, it was most likely forced to release it, and waits to get it back:
+   that is checked now, and not only by a later scan. */
+static void
+note_waiting(Sampler *sampler, int32_t last_holder, int64_t last_hold)
+{
+    History *history = &sampler->history;
+    const int32_t holder = history->holder;
+    if (holder == last_holder || holder == NOBODY || holder == OTHER_THREADS) {
         return;
     }
-    for (int32_t i = 0; i < w->live.n; i++) {
-        LiveThread *live = &w->live.threads[i];
-        live->thread = w->places[live->thread];
-    }
-    if (w->holder != NOBODY) {
-        w->holder = w->places[w->holder];
-    }
-}
-
-/* Looks who waits for the GIL, and reads the CPU clocks. */
-static void
-tick(Watch *w)
-{
-    WatchTables *tables = &w->tables;
-    live_refresh(&w->live, &w->gil, tables, 0);
-    tables->sums.ticks++;
-    for (int32_t i = 0; i < w->live.n; i++) {
-        tables->threads[w->live.threads[i].thread].ticks++;
-    }
-
-    int32_t looks = Py_MIN(w->live.n, MAX_LOOKS_PER_TICK);
-    for (int32_t i = 0; i < looks; i++) {
-        w->next_look = (w->next_look + 1) % w->live.n;
-        const LiveThread *live = &w->live.threads[w->next_look];
-        WatchedThread *thread = &tables->threads[live->thread];
-        if (live->thread == OTHER_THREADS) {
-            continue;
-        }
-        /* Nobody waits for what nobody holds. One that waits wakes up every
-           5 ms to ask for the GIL; but as long as the GIL has not changed
-           hands, it has not got it. */
-        const int waiting =
-            w->holder != NOBODY
-            && ((thread->waiting && tables->sums.switches_known
-                 && thread->seen_at == tables->sums.switches_now)
-                || waits_for_gil(w, live->native_id) > 0);
-        thread->seen_at = tables->sums.switches_now;
-        thread->looks++;
-        thread->waits += waiting;
-        tables_note_waiting(tables, live->thread, waiting);
-        int64_t cpu = os_thread_cpu_time(live->native_id);
-        if (cpu >= 0) {
-            thread->cpu_end = cpu;
-        }
+    history_set_waiting(history, holder, 0);
+    if (last_holder != NOBODY && last_holder != OTHER_THREADS
+        && last_hold > LONG_HOLD_NS) {
+        const unsigned long id = history->threads[last_holder].native_id;
+        history_set_waiting(history, last_holder,
+                            waits_for_gil(sampler, id) > 0);
     }
 }
 
 static void
-send_next(Watch *w, int64_t moment)
+add_sample(Sampler *sampler, const GilSample *seen, int64_t now)
 {
-    lookouts_send(&w->lookouts, moment,
-                  w->schedule.spread > SPREAD_FOR_TEAM
-                      && w->schedule.interval < INTERVAL_FOR_TEAM_NS);
-}
-
-/* An OnLook. */
-static void
-take_sample(void *watch, const GilLook *look, int64_t now)
-{
-    Watch *w = watch;
-    WatchTables *tables = &w->tables;
-    WatchSums *sums = &tables->sums;
-    if (now <= sums->now) {
-        return; /* A newer look has come before this one: look again. */
-    }
-    const int32_t last_holder = w->holder;
-    const int32_t holder = live_find_holder(&w->live, &w->gil, tables, look);
-    /* What changed since the last sample did so somewhere in between. */
-    const int64_t boundary = sums->now + (now - sums->now) / 2;
-
-    const int passed =
+    History *history = &sampler->history;
+    const int32_t last_holder = history->holder;
+    const int32_t holder = known_threads_find_holder(
+        &sampler->known, &sampler->gil, history, seen);
+    const int handoff =
         holder != last_holder && holder != NOBODY && last_holder != NOBODY;
-    const int64_t length =
-        schedule_look(&w->schedule, now, holder != NOBODY, passed);
-    send_next(w, w->schedule.moment);
-    tables_add_sample(tables, length, holder);
-
-    /* Between two samples that show the same holder, another one may have had
-       the GIL; CPython's counter tells. */
-    const int64_t last_hold = boundary - w->held_since;
-    if (holder != last_holder || look->switches != sums->switches_now) {
-        if (last_holder != NOBODY) {
-            WatchedThread *last = &tables->threads[last_holder];
-            last->longest_hold = Py_MAX(last->longest_hold, last_hold);
-        }
-        w->holder = holder;
-        w->held_since = boundary;
-    }
-    tables_add_segment(tables, boundary, holder);
-    sums->switches_now = look->switches;
-    sums->now = now;
-
-    /* Who got the GIL waits no more. Who lost it to another after a long hold
-       was most likely made to, and waits: that is looked at now, and not only
-       at some later tick. */
-    if (holder != last_holder && holder > OTHER_THREADS) {
-        tables_note_waiting(tables, holder, 0);
-        if (last_holder > OTHER_THREADS && last_hold > LONG_HOLD_NS) {
-            const unsigned long id = tables->threads[last_holder].native_id;
-            tables_note_waiting(tables, last_holder, waits_for_gil(w, id) > 0);
-        }
-    }
-    if (schedule_random(&w->schedule) * TICK_NS < (double)length) {
-        tick(w);
-        if (sums->n_threads > MAX_THREADS - SPARE_THREADS) {
-            make_room(w);
+    const Sample sample = {
+        .time = now,
+        .weight = sampling_plan_add_sample(&sampler->plan, now,
+                                           holder != NOBODY, handoff),
+        .holder = holder,
+        .switches = seen->switches,
+    };
+    const int64_t last_hold = history_add_sample(history, &sample);
+    note_waiting(sampler, last_holder, last_hold);
+    if (sampling_plan_random(&sampler->plan) * SCAN_INTERVAL_NS
+        < (double)sample.weight) {
+        scan_threads(sampler);
+        if (history->n_threads > MAX_THREADS - SPARE_THREADS) {
+            make_room(sampler);
         }
     }
 }
 
-#if PY_VERSION_HEX < 0x030C0000
-static pthread_once_t forks_minded = PTHREAD_ONCE_INIT;
+/* An OnSample. */
+static NextSample
+on_sample(void *arg, const GilSample *seen, int64_t now)
+{
+    Sampler *sampler = arg;
+    const SamplingPlan *plan = &sampler->plan;
+    /* Otherwise a newer sample has got the lock before this one. */
+    if (now > sampler->history.sums.end) {
+        add_sample(sampler, seen, now);
+    }
+    return (NextSample){
+        .deadline = plan->deadline,
+        .by_team = plan->spread > SPREAD_FOR_TEAM
+                   && plan->interval < INTERVAL_FOR_TEAM_NS,
+    };
+}
 
 static void
-mind_forks(void)
+free_memory(Sampler *sampler)
 {
-    (void)pthread_atfork(NULL, NULL, gil_state_renew_lock);
+    history_free(&sampler->history);
+    known_threads_free(&sampler->known);
+    free(sampler);
 }
-#endif
 
-Watch *
-watch_start(const GilState *gil, Intervals intervals)
+/* Finds the threads that are there at the start. */
+static void
+begin_history(Sampler *sampler, int64_t now)
 {
-    Watch *w = calloc(1, sizeof(Watch));
-    if (w == NULL) {
+    const GilState *gil = &sampler->gil;
+    History *history = &sampler->history;
+    const GilSample seen = gil_state_sample(gil);
+    known_threads_refresh(&sampler->known, gil, history, 1);
+    const Sample first = {
+        .time = now,
+        .holder =
+            known_threads_find_holder(&sampler->known, gil, history, &seen),
+        .switches = seen.switches,
+    };
+    const unsigned long self = PyThread_get_thread_native_id();
+    history_start(history, &first, gil->switch_number != NULL,
+                  waits_for_gil(sampler, self) >= 0);
+}
+
+Sampler *
+sampler_start(const GilState *gil, Intervals intervals)
+{
+    Sampler *sampler = calloc(1, sizeof(Sampler));
+    if (sampler == NULL) {
         return NULL;
     }
-#if PY_VERSION_HEX < 0x030C0000
-    (void)pthread_once(&forks_minded, mind_forks);
-#endif
     const int64_t now = monotonic_ns();
-    if (tables_init(&w->tables, now) < 0 || live_init(&w->live) < 0) {
-        watch_free(w);
+    if (history_init(&sampler->history, now) < 0
+        || known_threads_init(&sampler->known) < 0) {
+        free_memory(sampler);
         errno = ENOMEM;
         return NULL;
     }
+    sampler->gil = *gil;
+    begin_history(sampler, now);
+    sampling_plan_init(&sampler->plan, intervals, now,
+                       (uint64_t)now ^ (uint64_t)(uintptr_t)sampler);
 
-    w->gil = *gil;
-    (void)pthread_mutex_init(&w->lock, NULL);
-    GilLook look = gil_state_look(gil);
-    WatchSums *sums = &w->tables.sums;
-    sums->waiting_known =
-        waits_for_gil(w, PyThread_get_thread_native_id()) >= 0;
-    sums->switches_known = gil->switches != NULL;
-    sums->switches_begin = look.switches;
-    sums->switches_now = look.switches;
-    live_refresh(&w->live, gil, &w->tables, 1);
-    /* The caller is attached. */
-    w->holder = live_find_holder(&w->live, gil, &w->tables, &look);
-    w->held_since = now;
-    tables_add_segment(&w->tables, now, w->holder);
-    schedule_init(&w->schedule, intervals, now,
-                  (uint64_t)now ^ (uint64_t)(uintptr_t)w);
-
-    w->lookouts.gil = &w->gil;
-    w->lookouts.lock = &w->lock;
-    w->lookouts.on_look = take_sample;
-    w->lookouts.arg = w;
-    int error = lookouts_start(&w->lookouts, w->schedule.moment);
+    int error = pthread_mutex_init(&sampler->lock, NULL);
+    if (!error) {
+        error = sampler_threads_start(&sampler->threads, &sampler->gil,
+                                      &sampler->lock, on_sample, sampler,
+                                      sampler->plan.deadline);
+        if (error) {
+            (void)pthread_mutex_destroy(&sampler->lock);
+        }
+    }
     if (error) {
-        watch_free(w);
+        free_memory(sampler);
         errno = error;
         return NULL;
     }
-    return w;
+    return sampler;
 }
 
 void
-watch_halt(Watch *w)
+sampler_halt(Sampler *sampler)
 {
-    lookouts_halt(&w->lookouts);
+    sampler_threads_halt(&sampler->threads);
 }
 
 void
-watch_join(Watch *w)
+sampler_join(Sampler *sampler)
 {
-    lookouts_join(&w->lookouts);
+    sampler_threads_join(&sampler->threads);
 }
 
 int
-watch_copy(Watch *w, WatchTables *copy)
+sampler_copy_history(Sampler *sampler, History *copy)
 {
-    pthread_mutex_lock(&w->lock);
-    int failed = tables_copy(&w->tables, copy);
-    copy->sums.variance = schedule_variance(&w->schedule);
-    copy->sums.cpu = lookouts_cpu_time(&w->lookouts);
-    if (!failed && w->holder != NOBODY) {
-        /* What still lasts. */
-        WatchedThread *thread = &copy->threads[w->holder];
-        thread->longest_hold =
-            Py_MAX(thread->longest_hold, copy->sums.now - w->held_since);
+    pthread_mutex_lock(&sampler->lock);
+    history_set_costs(&sampler->history,
+                      sampling_plan_variance(&sampler->plan),
+                      sampler_threads_cpu_time(&sampler->threads));
+    const int failed = history_copy(&sampler->history, copy);
+    pthread_mutex_unlock(&sampler->lock);
+    if (failed) {
+        history_free(copy);
     }
-    pthread_mutex_unlock(&w->lock);
     return failed;
 }
 
 int64_t
-watch_held_by(Watch *w, unsigned long native_id, WatchSums *sums)
+sampler_held_by(Sampler *sampler, unsigned long native_id, Sums *sums)
 {
-    int64_t held = 0;
-    pthread_mutex_lock(&w->lock);
-    const WatchTables *tables = &w->tables;
-    *sums = tables->sums;
-    for (int32_t i = 0; i < tables->sums.n_threads; i++) {
-        if (i != OTHER_THREADS && tables->threads[i].native_id == native_id) {
-            held += tables->threads[i].held;
-        }
-    }
-    pthread_mutex_unlock(&w->lock);
+    pthread_mutex_lock(&sampler->lock);
+    const int64_t held = history_held_by(&sampler->history, native_id);
+    *sums = sampler->history.sums;
+    pthread_mutex_unlock(&sampler->lock);
     return held;
 }
 
 void
-watch_free(Watch *w)
+sampler_free(Sampler *sampler)
 {
-    tables_free(&w->tables);
-    live_free(&w->live);
-    free(w);
+    (void)pthread_mutex_destroy(&sampler->lock);
+    free_memory(sampler);
+}
+
+void
+sampler_free_in_child(Sampler *sampler)
+{
+    /* The native threads do not exist here, but may have had the lock, or have
+       been waiting for the condition variable: neither may be destroyed. */
+    free_memory(sampler);
 }

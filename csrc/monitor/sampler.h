@@ -1,35 +1,36 @@
-/* Native threads that sample one GIL, and the sums and segments they keep.
+/* Samples one GIL from native threads, and keeps what the samples show.
  *
- * They have no thread state and touch no Python object: monitor.c turns a copy
- * of what they keep into objects.
+ * The native threads have no thread state and touch no Python object.
  */
 
-#ifndef GILDEMO_WATCH_H
-#define GILDEMO_WATCH_H
+#ifndef GILDEMO_SAMPLER_H
+#define GILDEMO_SAMPLER_H
 
 #include "gil_state.h"
-#include "sampling_plan.h"
 #include "history.h"
+#include "sampling_plan.h"
 
 #include <stdint.h>
 
-typedef struct Watch Watch;
+typedef struct Sampler Sampler;
 
-/* Watches the GIL of `gil`. Call it attached. Returns NULL if there is no
-   memory or no native thread for it; errno says which. */
-Watch *watch_start(const GilState *gil, Intervals intervals);
-/* Take no more samples; then wait for the native threads, as lookouts.h says.
- */
-void watch_halt(Watch *watch);
-void watch_join(Watch *watch);
-/* Fills in a copy of what was seen so far, to be freed by tables_free().
-   Returns 0, or -1 if there is no memory. */
-int watch_copy(Watch *watch, WatchTables *copy);
-/* Returns for how long a thread held the GIL so far, in ns of sums->watched.
- */
-int64_t watch_held_by(Watch *watch, unsigned long native_id, WatchSums *sums);
-/* Frees what watch_start() returned, once it is stopped, or in the child of a
-   fork(), where its native threads do not exist. */
-void watch_free(Watch *watch);
+/* The calling thread must be attached. Returns NULL with errno set if there is
+   no memory, or no native thread can be started. */
+Sampler *sampler_start(const GilState *gil, Intervals intervals);
+/* Takes no more samples. Returns at once. */
+void sampler_halt(Sampler *sampler);
+/* Then waits for the native threads to end, for about 20 ms. They never take
+   the GIL, so the caller may hold it. */
+void sampler_join(Sampler *sampler);
+/* Copies what was seen so far; history_free() frees the copy. Returns 0, or -1
+   if there is no memory. */
+int sampler_copy_history(Sampler *sampler, History *copy);
+/* Returns for how long a thread has held the GIL so far, in ns, and stores the
+   sums of which that is a part. */
+int64_t sampler_held_by(Sampler *sampler, unsigned long native_id, Sums *sums);
+/* Frees a sampler whose threads have been joined. */
+void sampler_free(Sampler *sampler);
+/* Frees one that was started before a fork(), in the child. */
+void sampler_free_in_child(Sampler *sampler);
 
-#endif /* GILDEMO_WATCH_H */
+#endif /* GILDEMO_SAMPLER_H */

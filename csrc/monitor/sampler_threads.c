@@ -1,92 +1,131 @@
 /* See sampler_threads.h. */
 
-#define _GNU_SOURCE /* for os_thread.h under -std=c11 */
+#include "../clock.h" /* first, because it includes Python.h */
+
 #include "sampler_threads.h"
 
-#include "../module.h"
 #include "os_thread.h"
 
 #include <signal.h>
 
-/* The longest sleep, so that lookouts_join() need not wait for longer. */
+/* The longest sleep, so that sampler_threads_join() waits no longer. */
 #define LONGEST_SLEEP_NS 20000000
 
+/* Relaxed, because a thread that reads an old value checks it again with the
+   lock before it does anything that counts. */
+#define LOAD(object) atomic_load_explicit(object, memory_order_relaxed)
+#define STORE(object, value)                                                  \
+    atomic_store_explicit(object, value, memory_order_relaxed)
+
 static void
-sleep_until(int64_t end)
+sleep_until(int64_t deadline)
 {
     const int64_t now = monotonic_ns();
-    if (now >= end) {
+    if (now >= deadline) {
         return;
     }
-    const int64_t until = Py_MIN(end, now + LONGEST_SLEEP_NS);
+    const int64_t end = Py_MIN(deadline, now + LONGEST_SLEEP_NS);
 #ifdef __linux__
-    struct timespec deadline = {until / 1000000000, until % 1000000000};
-    (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, NULL);
+    const struct timespec at = {end / 1000000000, end % 1000000000};
+    (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
 #else
-    struct timespec duration = {0, (long)(until - now)};
+    const struct timespec duration = {0, (long)(end - now)};
     (void)nanosleep(&duration, NULL);
 #endif
 }
 
 static int
-is_stopped(const Lookouts *all)
-{
-    return __atomic_load_n(&all->stop, __ATOMIC_RELAXED);
-}
-
-static int64_t
-next_moment(const Lookouts *all)
-{
-    return __atomic_load_n(&all->moment, __ATOMIC_RELAXED);
-}
-
-static int
-has_turn(const Lookout *self)
+has_turn(SamplerThread *self)
 {
     const int in_team = self->cpu >= 0;
-    return __atomic_load_n(&self->all->team_looks, __ATOMIC_RELAXED)
-           == in_team;
+    return LOAD(&self->all->team_samples) == in_team;
 }
 
 static void
-wait_for_turn(const Lookout *self)
+wait_for_turn(SamplerThread *self)
 {
-    Lookouts *all = self->all;
+    SamplerThreads *all = self->all;
     pthread_mutex_lock(all->lock);
-    while (!has_turn(self) && !is_stopped(all)) {
+    while (!has_turn(self) && !LOAD(&all->stopped)) {
         (void)pthread_cond_wait(&all->turn, all->lock);
     }
     pthread_mutex_unlock(all->lock);
 }
 
-static void
-look(Lookout *self)
+static void *thread_main(void *self);
+
+/* With the lock. */
+static int
+start_thread(SamplerThreads *all, int cpu)
 {
-    Lookouts *all = self->all;
-    sleep_until(next_moment(all));
-    const int64_t time = monotonic_ns();
-    if (time < next_moment(all) || is_stopped(all)) {
-        return; /* Another one was first, or the sleep was cut short. */
+    SamplerThread *self = &all->threads[all->n];
+    *self = (SamplerThread){.all = all, .cpu = cpu};
+    const int error = pthread_create(&self->thread, NULL, thread_main, self);
+    if (!error) {
+        all->n++;
     }
-    /* Before the lock, for which this thread may have to wait. */
-    const GilLook seen = gil_state_look(all->gil);
+    return error;
+}
+
+/* By the single thread, so that sampler_threads_join() sees the whole team
+   once that thread has ended. An incomplete team is useless: then the single
+   thread goes on. */
+static void
+start_team(SamplerThreads *all)
+{
+    int cpus[MOST_IN_TEAM];
+    const int n = os_thread_cpus(cpus, MOST_IN_TEAM);
+    all->has_team = n > 1;
+    for (int i = 0; i < n && all->has_team; i++) {
+        all->has_team = start_thread(all, cpus[i]) == 0;
+    }
+}
+
+/* With the lock, by the thread that has taken a sample. */
+static void
+set_next(SamplerThreads *all, NextSample next)
+{
+    STORE(&all->deadline, next.deadline);
+    if (next.by_team && !all->team_asked_for) {
+        all->team_asked_for = 1;
+        start_team(all);
+    }
+    const int team_samples = next.by_team && all->has_team;
+    if (team_samples != LOAD(&all->team_samples)) {
+        STORE(&all->team_samples, team_samples);
+        (void)pthread_cond_broadcast(&all->turn);
+    }
+}
+
+static void
+take_sample(SamplerThread *self)
+{
+    SamplerThreads *all = self->all;
+    sleep_until(LOAD(&all->deadline));
+    const int64_t now = monotonic_ns();
+    if (now < LOAD(&all->deadline) || LOAD(&all->stopped)) {
+        return; /* Another thread was first, or the sleep was cut short. */
+    }
+    /* Before the lock, which may keep this thread waiting. */
+    const GilSample sample = gil_state_sample(all->gil);
     pthread_mutex_lock(all->lock);
-    if (time >= next_moment(all) && !is_stopped(all)) {
-        all->on_look(all->arg, &seen, time);
+    if (now >= LOAD(&all->deadline) && !LOAD(&all->stopped)) {
+        set_next(all, all->on_sample(all->arg, &sample, now));
     }
     self->cpu_time = os_thread_own_cpu_time();
     pthread_mutex_unlock(all->lock);
 }
 
 static void *
-lookout_main(void *arg)
+thread_main(void *arg)
 {
-    Lookout *self = arg;
-    os_thread_ask_for_short_turns();
+    SamplerThread *self = arg;
+    os_thread_set_name("gildemo-monitor");
+    os_thread_ask_for_prompt_wakeups();
     os_thread_stay_on(self->cpu);
-    while (!is_stopped(self->all)) {
+    while (!LOAD(&self->all->stopped)) {
         if (has_turn(self)) {
-            look(self);
+            take_sample(self);
         }
         else {
             wait_for_turn(self);
@@ -98,86 +137,61 @@ lookout_main(void *arg)
     return NULL;
 }
 
-/* With the lock. */
-static int
-start_lookout(Lookouts *all, int cpu)
-{
-    Lookout *lookout = &all->lookouts[all->n];
-    *lookout = (Lookout){.all = all, .cpu = cpu};
-    int error = pthread_create(&lookout->thread, NULL, lookout_main, lookout);
-    all->n += error == 0;
-    return error;
-}
-
 int
-lookouts_start(Lookouts *all, int64_t moment)
+sampler_threads_start(SamplerThreads *all, const GilState *gil,
+                      pthread_mutex_t *lock, OnSample on_sample, void *arg,
+                      int64_t deadline)
 {
-    all->moment = moment;
-    (void)pthread_cond_init(&all->turn, NULL);
-    /* With all signals blocked, in the team too: they are for Python. */
+    all->gil = gil;
+    all->lock = lock;
+    all->on_sample = on_sample;
+    all->arg = arg;
+    atomic_init(&all->stopped, 0);
+    atomic_init(&all->team_samples, 0);
+    atomic_init(&all->deadline, deadline);
+    int error = pthread_cond_init(&all->turn, NULL);
+    if (error) {
+        return error;
+    }
+    /* Signals are for Python's threads. The team inherits this mask. */
     sigset_t every, before;
     (void)sigfillset(&every);
     (void)pthread_sigmask(SIG_SETMASK, &every, &before);
-    pthread_mutex_lock(all->lock);
-    int error = start_lookout(all, -1);
-    pthread_mutex_unlock(all->lock);
+    pthread_mutex_lock(lock);
+    error = start_thread(all, -1);
+    pthread_mutex_unlock(lock);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error) {
+        (void)pthread_cond_destroy(&all->turn);
+    }
     return error;
 }
 
-/* By the single one, which lookouts_join() waits for first. A part of a team
-   is no use: without a whole one the single one goes on, and nothing fails. */
-static void
-start_team(Lookouts *all)
-{
-    int cpus[MOST_IN_TEAM];
-    const int n = os_thread_cpus(cpus, MOST_IN_TEAM);
-    all->has_team = n > 1;
-    for (int i = 0; i < n && all->has_team; i++) {
-        all->has_team = start_lookout(all, cpus[i]) == 0;
-    }
-    all->team_asked = 1;
-}
-
 void
-lookouts_halt(Lookouts *all)
+sampler_threads_halt(SamplerThreads *all)
 {
     pthread_mutex_lock(all->lock);
-    __atomic_store_n(&all->stop, 1, __ATOMIC_RELAXED);
+    STORE(&all->stopped, 1);
     (void)pthread_cond_broadcast(&all->turn);
     pthread_mutex_unlock(all->lock);
 }
 
 void
-lookouts_join(Lookouts *all)
+sampler_threads_join(SamplerThreads *all)
 {
-    /* Once the single one has ended, there will be no more of them. */
-    (void)pthread_join(all->lookouts[0].thread, NULL);
+    (void)pthread_join(all->threads[0].thread, NULL);
     for (int i = 1; i < all->n; i++) {
-        (void)pthread_join(all->lookouts[i].thread, NULL);
+        (void)pthread_join(all->threads[i].thread, NULL);
     }
-}
-
-void
-lookouts_send(Lookouts *all, int64_t moment, int by_team)
-{
-    __atomic_store_n(&all->moment, moment, __ATOMIC_RELAXED);
-    if (by_team && !all->team_asked) {
-        start_team(all);
-    }
-    const int team_looks = by_team && all->has_team;
-    if (team_looks != all->team_looks) {
-        __atomic_store_n(&all->team_looks, team_looks, __ATOMIC_RELAXED);
-        (void)pthread_cond_broadcast(&all->turn);
-    }
+    (void)pthread_cond_destroy(&all->turn);
 }
 
 int64_t
-lookouts_cpu_time(const Lookouts *all)
+sampler_threads_cpu_time(const SamplerThreads *all)
 {
     int64_t sum = 0;
     for (int i = 0; i < all->n; i++) {
-        sum += all->lookouts[i].cpu_time;
+        sum += all->threads[i].cpu_time;
     }
     return sum;
 }

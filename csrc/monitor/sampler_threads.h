@@ -1,67 +1,76 @@
-/* The native threads that look at the GIL, each at the moments it is told.
+/* The native threads that sample the GIL, each time at a given deadline.
  *
- * A look should come at once: one that is 20 us late sees what is there 20 us
- * later, and how late it is depends on what there was to see. A CPU that is
- * idle because of who waits for the GIL takes longer to wake up than one that
- * runs takes to be interrupted. Where that matters, because the GIL is taken
- * and given up fast, a team looks, one on each CPU: all wake up at the same
- * moment, which stops all who run, and the first one's look counts. Elsewhere
- * there is a single one, on whichever CPU has time for it.
+ * A sample that is 20 us late shows the GIL 20 us later, and how late it is
+ * depends on what there is to see: an idle CPU takes longer to wake up than a
+ * running one takes to be interrupted, and a CPU is idle because a thread
+ * waits for the GIL. This matters where the GIL is taken and released fast.
+ * There, a team samples, with a thread on each CPU. All of them wake up at the
+ * same deadline, which stops all running threads, and the first one's sample
+ * counts. Elsewhere, a single thread samples, on any CPU.
  */
 
-#ifndef GILDEMO_LOOKOUTS_H
-#define GILDEMO_LOOKOUTS_H
+#ifndef GILDEMO_SAMPLER_THREADS_H
+#define GILDEMO_SAMPLER_THREADS_H
 
 #include "gil_state.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 
-/* With more CPUs there is no team. Then one of them is mostly idle when it is
-   time to look, and a look is late by the same time whatever there is to see;
-   where all are busy, that is not so. */
+/* With more CPUs there is no team. One of the CPUs is then mostly idle, and a
+   sample is equally late whatever there is to see. (If all are busy, it is
+   not.) */
 #define MOST_IN_TEAM 4
 
-typedef struct Lookouts Lookouts;
+typedef struct {
+    int64_t deadline; /* ns on the monotonic clock */
+    int by_team;      /* whether the team should take it, if there is one */
+} NextSample;
 
-/* Called with the lock, for the first look at or after the moment. */
-typedef void (*OnLook)(void *arg, const GilLook *look, int64_t time);
+/* Called with the lock, with a sample of the GIL taken at `time`, which is not
+   before the deadline. Returns which sample to take next. */
+typedef NextSample (*OnSample)(void *arg, const GilSample *sample,
+                               int64_t time);
+
+typedef struct SamplerThreads SamplerThreads;
 
 typedef struct {
-    Lookouts *all;
-    int cpu; /* the one that it stays on, or -1 for the single one */
+    SamplerThreads *all;
+    int cpu; /* the CPU that it stays on; -1 for the single thread */
     pthread_t thread;
-    int64_t cpu_time; /* ns */
-} Lookout;
+    int64_t cpu_time; /* ns; with the lock */
+} SamplerThread;
 
-struct Lookouts {
+struct SamplerThreads {
     const GilState *gil;
     pthread_mutex_t *lock;
-    OnLook on_look;
+    OnSample on_sample;
     void *arg;
 
-    Lookout lookouts[1 + MOST_IN_TEAM];
+    /* With the lock. */
+    SamplerThread threads[1 + MOST_IN_TEAM]; /* the single one comes first */
     int n;
+    int team_asked_for; /* a team is started when it is first needed */
     int has_team;
-    int team_asked;      /* to come: it is started when it is first needed */
-    int stop;            /* atomic; set with the lock, as are the next two */
-    int team_looks;      /* atomic */
-    int64_t moment;      /* atomic; ns on the monotonic clock */
-    pthread_cond_t turn; /* team_looks or stop has changed */
+    pthread_cond_t turn; /* team_samples or stopped has changed */
+
+    /* Written with the lock, read without. */
+    atomic_bool stopped;
+    atomic_bool team_samples;
+    _Atomic int64_t deadline;
 };
 
-/* Fill in the first four members before. Returns 0 or an error number. */
-int lookouts_start(Lookouts *all, int64_t moment);
-/* From now on, no look counts. After a successful start, and not with the
-   lock. */
-void lookouts_halt(Lookouts *all);
-/* Then, once: waits for all to end, 20 ms if they get a CPU then, and never
-   for the GIL, so the caller may hold it or not. */
-void lookouts_join(Lookouts *all);
-/* When to look next, and whether the team should. With the lock, by one of
-   them. */
-void lookouts_send(Lookouts *all, int64_t moment, int by_team);
-/* ns of CPU time that they took. With the lock. */
-int64_t lookouts_cpu_time(const Lookouts *all);
+/* Starts the single thread. Returns 0 or an error number. */
+int sampler_threads_start(SamplerThreads *all, const GilState *gil,
+                          pthread_mutex_t *lock, OnSample on_sample, void *arg,
+                          int64_t deadline);
+/* Takes no more samples. The caller must not have the lock. */
+void sampler_threads_halt(SamplerThreads *all);
+/* Then waits for the threads to end, which takes 20 ms if they get a CPU, and
+   frees what they used. They never take the GIL, so the caller may hold it. */
+void sampler_threads_join(SamplerThreads *all);
+/* Returns the CPU time that the threads have used, in ns. With the lock. */
+int64_t sampler_threads_cpu_time(const SamplerThreads *all);
 
-#endif /* GILDEMO_LOOKOUTS_H */
+#endif /* GILDEMO_SAMPLER_THREADS_H */

@@ -4,125 +4,156 @@
 
 #include <math.h>
 
-/* The true variance of a look is 1/4 at most, and the shortest interval is
-   meant for that. Below this one, intervals get longer. */
+/* The variance of a sample is at most 1/4. From this spread on, the interval
+   is the shortest one; below it, intervals get longer. */
 #define LARGE_SPREAD 0.2
 
-/* Over so many strata, roughly, is the spread taken, once there are as many.
- */
+/* The spread is a mean over about this many strata. */
 #define SPREAD_MEMORY 32
 
-/* What makes the share of the time in which the GIL is held uncertain counts
-   in full. That one thread gets it from another makes but their shares of it
-   uncertain, which are given without an error. */
-#define PASSED_WEIGHT (1.0 / 16)
+/* Whether the GIL is held decides how uncertain the main result is. Which
+   thread holds it affects only the threads' shares, which come without an
+   error, so a handoff counts for less. */
+#define HANDOFF_SPREAD (1.0 / 16)
 
 double
-schedule_random(Schedule *s)
+sampling_plan_random(SamplingPlan *plan)
 {
     /* xorshift64, as in spin.c. */
-    s->random ^= s->random << 13;
-    s->random ^= s->random >> 7;
-    s->random ^= s->random << 17;
-    return ((double)(s->random >> 11) + 0.5) * 0x1p-53;
+    plan->random ^= plan->random << 13;
+    plan->random ^= plan->random >> 7;
+    plan->random ^= plan->random << 17;
+    return ((double)(plan->random >> 11) + 0.5) * 0x1p-53;
 }
 
-/* That of one look, from those in this stratum: p (1 - p), without the bias
-   that comes from taking p from the same few. */
+/* The variance of one sample in this stratum: p * (1 - p), with the correction
+   for p being estimated from the same samples. */
 static double
-variance_within(const Schedule *s)
+variance_within(const SamplingPlan *plan)
 {
-    return s->looks < 2 ? 0.0
-                        : (double)s->held * (s->looks - s->held) / s->looks
-                              / (s->looks - 1);
+    if (plan->taken < 2) {
+        return 0.0;
+    }
+    const double held = plan->held;
+    return held * (plan->taken - held) / plan->taken / (plan->taken - 1);
 }
 
+/* The variance of the sum of this stratum's samples, by weight. */
 static double
-variance_of_stratum(const Schedule *s)
+variance_of_stratum(const SamplingPlan *plan)
 {
-    return variance_within(s) * s->looks * (double)s->interval
-           * (double)s->interval;
+    const double interval = (double)plan->interval;
+    return variance_within(plan) * plan->taken * interval * interval;
 }
 
-/* The first of n uniform moments from `begin` on: all are later than t with
-   the probability ((end - t) / (end - begin)) ^ n. */
+/* Chooses the earliest of the n remaining sample times, which are independent
+   and uniform from `begin` to the end of the stratum. All of them are later
+   than t with probability ((end - t) / (end - begin)) ** n. */
 static void
-choose_moment(Schedule *s, int64_t begin)
+choose_deadline(SamplingPlan *plan, int64_t begin)
 {
-    const int n = s->planned - s->looks;
-    const double later = pow(schedule_random(s), 1.0 / n);
-    s->moment = begin + (int64_t)((double)(s->end - begin) * (1.0 - later));
+    const int n = plan->planned - plan->taken;
+    const double later = pow(sampling_plan_random(plan), 1.0 / n);
+    const double length = (double)(plan->stratum_end - begin);
+    plan->deadline = begin + (int64_t)(length * (1.0 - later));
 }
 
 static void
-begin_stratum(Schedule *s)
+begin_stratum(SamplingPlan *plan)
 {
     const double wanted =
-        s->intervals.shortest * LARGE_SPREAD / fmax(s->spread, 1e-9);
-    /* One stratum in which nothing changes by chance does not say much. */
-    const double most = fmin(s->intervals.longest, 2.0 * (double)s->interval);
-    s->interval = (int64_t)fmax(fmin(wanted, most), s->intervals.shortest);
-    s->planned = (int)fmin(
-        fmax(LONG_STRATUM_NS / (double)s->interval, FEWEST_LOOKS), MOST_LOOKS);
-    const int64_t begin = s->end;
-    s->end += s->interval * s->planned;
-    s->looks = 0;
-    s->held = 0;
-    s->passed = 0;
-    choose_moment(s, begin);
+        plan->intervals.shortest * LARGE_SPREAD / fmax(plan->spread, 1e-9);
+    /* One stratum without a change may be chance, so the interval doubles at
+       most. */
+    const double most =
+        fmin(plan->intervals.longest, 2.0 * (double)plan->interval);
+    plan->interval =
+        (int64_t)fmax(fmin(wanted, most), plan->intervals.shortest);
+    const double samples = LONG_STRATUM_NS / (double)plan->interval;
+    plan->planned = (int)fmin(fmax(samples, FEWEST_SAMPLES), MOST_SAMPLES);
+
+    const int64_t begin = plan->stratum_end;
+    plan->stratum_end += plan->interval * plan->planned;
+    plan->taken = 0;
+    plan->held = 0;
+    plan->handoffs = 0;
+    choose_deadline(plan, begin);
+}
+
+static void
+end_stratum(SamplingPlan *plan)
+{
+    const double handoffs = (double)plan->handoffs / plan->planned;
+    const double spread = variance_within(plan) + HANDOFF_SPREAD * handoffs;
+    if (plan->memory < SPREAD_MEMORY) {
+        plan->memory++;
+    }
+    plan->spread += (spread - plan->spread) / plan->memory;
+    plan->variance += variance_of_stratum(plan);
 }
 
 void
-schedule_init(Schedule *s, Intervals intervals, int64_t now, uint64_t seed)
+sampling_plan_init(SamplingPlan *plan, Intervals intervals, int64_t now,
+                   uint64_t seed)
 {
-    *s = (Schedule){
+    *plan = (SamplingPlan){
         .intervals = intervals,
-        .random = seed | 1, /* xorshift can't leave 0 */
-        .end = now,
-        /* Not known to change much or little: the first interval is twice
-           this, and no shorter ones are spent on a GIL that does not. */
+        .random = seed | 1, /* from 0, xorshift makes 0 again */
+        .stratum_end = now,
+        /* begin_stratum() doubles it. Starting with the shortest would waste
+           samples on a GIL that does not change. */
         .interval = (int64_t)(2.0 * intervals.shortest),
     };
-    begin_stratum(s);
+    begin_stratum(plan);
+}
+
+/* Nothing was sampled for `late` ns, so all that is known of them is how the
+   GIL is held in general. */
+static void
+add_variance_of_late_sample(SamplingPlan *plan, int64_t late)
+{
+    if (plan->weight > 0.0) {
+        const double share = plan->held_weight / plan->weight;
+        plan->variance += share * (1.0 - share) * (double)late
+                          * (double)(late + 2 * plan->interval);
+    }
 }
 
 int64_t
-schedule_look(Schedule *s, int64_t time, int held, int passed)
+sampling_plan_add_sample(SamplingPlan *plan, int64_t time, int held,
+                         int handoff)
 {
-    /* One that is late by more than an interval stands for that time too, and
-       all others are put off: nothing is made up for by many looks at the same
-       thing, and no time is left out. */
-    const int64_t late = time - s->moment > s->interval ? time - s->moment : 0;
-    if (late > 0 && s->watched > 0.0) {
-        /* How the GIL is held in general is all that is known of that time. */
-        const double share = s->watched_held / s->watched;
-        s->variance += share * (1.0 - share) * (double)late
-                       * (double)(late + 2 * s->interval);
+    int64_t late = time - plan->deadline;
+    if (late <= plan->interval) {
+        late = 0;
     }
-    s->moment += late;
-    s->end += late;
+    else {
+        /* Give this sample the weight of the lost time, and put off the rest
+           of the stratum. Many samples at once to catch up would all see the
+           same thing. */
+        add_variance_of_late_sample(plan, late);
+        plan->deadline += late;
+        plan->stratum_end += late;
+    }
 
-    const int64_t length = s->interval + late;
-    s->watched += (double)length;
-    s->watched_held += held ? (double)length : 0.0;
-    s->looks++;
-    s->held += held;
-    s->passed += passed;
-    if (s->looks < s->planned) {
-        choose_moment(s, s->moment);
-        return length;
+    const int64_t weight = plan->interval + late;
+    plan->weight += (double)weight;
+    plan->held_weight += held ? (double)weight : 0.0;
+    plan->taken++;
+    plan->held += held;
+    plan->handoffs += handoff;
+    if (plan->taken < plan->planned) {
+        choose_deadline(plan, plan->deadline);
     }
-    const double passes = (double)s->passed / s->planned;
-    const double spread = variance_within(s) + PASSED_WEIGHT * passes;
-    s->memory = s->memory < SPREAD_MEMORY ? s->memory + 1 : SPREAD_MEMORY;
-    s->spread += (spread - s->spread) / s->memory;
-    s->variance += variance_of_stratum(s);
-    begin_stratum(s);
-    return length;
+    else {
+        end_stratum(plan);
+        begin_stratum(plan);
+    }
+    return weight;
 }
 
 double
-schedule_variance(const Schedule *s)
+sampling_plan_variance(const SamplingPlan *plan)
 {
-    return s->variance + variance_of_stratum(s);
+    return plan->variance + variance_of_stratum(plan);
 }

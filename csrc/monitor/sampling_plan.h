@@ -1,67 +1,69 @@
-/* When a Watch (watch.h) looks at the GIL, and how uncertain that leaves it.
+/* When to take the next sample, and how uncertain the result is.
  *
- * Time is cut into strata, one right after the other, and each gets some looks
- * at random moments (stratified sampling; Cochran, "Sampling Techniques",
- * chapter 5). A look counts with the interval of its stratum, so that the
- * share of what was found, by interval, is the share of the time, whatever the
- * intervals, as long as they depend on the past alone.
+ * This is stratified sampling (Cochran, "Sampling Techniques", chapter 5).
+ * Time is divided into strata, one right after the other, and each stratum
+ * gets a few samples at random times. A sample's weight is the length of its
+ * stratum divided by the number of samples in it. The share of the weight is
+ * then an unbiased estimate of the share of the time, for strata of any
+ * length, as long as a stratum's length depends on earlier samples only.
  *
- * No Python object, no clock and no lock is touched here.
+ * Pure arithmetic: no clock, no lock and no Python object.
  */
 
-#ifndef GILDEMO_SCHEDULE_H
-#define GILDEMO_SCHEDULE_H
+#ifndef GILDEMO_SAMPLING_PLAN_H
+#define GILDEMO_SAMPLING_PLAN_H
 
 #include <stdint.h>
 
-/* With one look in each stratum, hardly any would come soon after another. But
-   a look takes a CPU for some time, and those who are watched do other things
-   then than they did before; that is part of the truth, and has to be seen as
-   often as it is there. With eight, soon after a look there are 7/8 as many as
-   at any other time. */
-#define MOST_LOOKS 8
+/* Taking a sample disturbs the watched threads for a while. They spend that
+   time, too, so it has to be sampled as often as any other time. With one
+   sample in each stratum, two samples would rarely be close together; with
+   eight, the time after a sample is sampled 7/8 as often as other times. */
+#define MOST_SAMPLES 8
 
-/* The shorter the strata, the better do looks follow what changes slowly. So
-   where intervals are long, and looks too rare to disturb, there are fewer:
-   two at least, because one does not tell how much they scatter. */
+/* Short strata follow slow changes better. So where intervals are long, and
+   samples too rare to disturb anything, a stratum has fewer samples, but at
+   least two, because one does not show how much they vary. */
 #define LONG_STRATUM_NS 8000000
-#define FEWEST_LOOKS 2
+#define FEWEST_SAMPLES 2
 
-/* ns from one look to the next, on average: the shortest while much changes,
-   the longest while nothing does. */
+/* The mean time between two samples, in ns. */
 typedef struct {
-    double shortest;
-    double longest;
+    double shortest; /* while samples vary the most */
+    double longest;  /* while they do not vary */
 } Intervals;
 
 typedef struct {
     Intervals intervals;
-    uint64_t random;
+    uint64_t random;  /* state of the random generator */
+    int64_t deadline; /* of the next sample; ns on the monotonic clock */
 
-    int64_t moment;   /* of the next look */
-    int64_t end;      /* of the stratum */
-    int64_t interval; /* its length / its looks, */
-    int planned;      /* of which there shall be so many, */
-    int looks;        /* and are, so far; */
-    int held;         /* those of them that found the GIL held, */
-    int passed;       /* and by another thread than the look before */
+    /* The current stratum. */
+    int64_t stratum_end; /* ns on the monotonic clock */
+    int64_t interval;    /* the stratum's length / planned; ns */
+    int planned;         /* samples to take */
+    int taken;           /* samples taken so far */
+    int held;            /* samples that found the GIL held */
+    int handoffs;        /* ... by another thread than the sample before */
 
-    double spread;       /* of what looks find in one stratum, lately: */
-    int memory;          /* over so many of them */
-    double watched;      /* the sum of what all looks stand for, */
-    double watched_held; /* of those that found the GIL held, */
-    double variance;     /* and of the latter sum */
-} Schedule;
+    /* All strata. */
+    double spread;      /* mean variance of a sample within a stratum, */
+    int memory;         /* over about so many of the newest strata */
+    double weight;      /* sum over all samples; ns */
+    double held_weight; /* sum over those that found the GIL held; ns */
+    double variance;    /* of held_weight, without this stratum; ns squared */
+} SamplingPlan;
 
-void schedule_init(Schedule *schedule, Intervals intervals, int64_t now,
-                   uint64_t seed);
-/* The look for schedule->moment was at `time`. Goes on to the next moment;
-   returns for how many ns this look stands. */
-int64_t schedule_look(Schedule *schedule, int64_t time, int held, int passed);
-/* That of the sum of all that was returned for looks that found the GIL held,
-   in ns squared. */
-double schedule_variance(const Schedule *schedule);
-/* A uniform number between 0 and 1. */
-double schedule_random(Schedule *schedule);
+void sampling_plan_init(SamplingPlan *plan, Intervals intervals, int64_t now,
+                        uint64_t seed);
+/* The sample for plan->deadline was taken at `time`: did it find the GIL held,
+   and held by another thread than the sample before? Sets the next deadline,
+   and returns the sample's weight in ns. */
+int64_t sampling_plan_add_sample(SamplingPlan *plan, int64_t time, int held,
+                                 int handoff);
+/* Returns the variance of plan->held_weight, in ns squared. */
+double sampling_plan_variance(const SamplingPlan *plan);
+/* Returns a random number between 0 and 1. */
+double sampling_plan_random(SamplingPlan *plan);
 
-#endif /* GILDEMO_SCHEDULE_H */
+#endif /* GILDEMO_SAMPLING_PLAN_H */

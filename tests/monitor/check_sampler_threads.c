@@ -1,45 +1,72 @@
-/* Sends the lookouts of a GilMonitor to many moments, by turns the single one
- * and the team. test_c_units.py builds and runs it together with lookouts.c.
+/* Gives the sampler threads of a GilMonitor many deadlines, first for the
+ * single thread, then for the team, and so on. test_c_units.py builds and runs
+ * it together with sampler_threads.c and os_thread.c.
  */
 
-#define _GNU_SOURCE
+#include "clock.h"
+
 #include "sampler_threads.h"
 
 #include "check.h"
-#include "module.h"
 #include "os_thread.h"
 
-#define SENDS 4000
-#define PHASE 100 /* looks */
+#define SAMPLES 4000
+#define PHASE 100 /* samples */
 
 typedef struct {
-    Lookouts lookouts;
+    SamplerThreads threads;
     pthread_mutex_t lock;
     pthread_cond_t done;
-    int64_t moment;
+    NextSample next;
     int64_t newest;
-    int looks;
+    int samples;
 } Checked;
 
-static void
-on_look(void *arg, const GilLook *look, int64_t time)
+static const GilState gil;
+static const GilSample the_sample = {&gil, 17, 23};
+
+/* Instead of the one in gil_state.c, which needs a CPython. */
+GilSample
+gil_state_sample(const GilState *state)
+{
+    CHECK(state == &gil);
+    return the_sample;
+}
+
+#if PY_VERSION_HEX >= 0x030D0000
+/* Instead of CPython's. */
+int
+PyTime_MonotonicRaw(PyTime_t *result)
+{
+    struct timespec now;
+    CHECK(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+    *result = (PyTime_t)now.tv_sec * 1000000000 + now.tv_nsec;
+    return 0;
+}
+#endif
+
+static NextSample
+on_sample(void *arg, const GilSample *sample, int64_t time)
 {
     Checked *c = arg;
-    /* Never before its moment, and only once for each. */
-    CHECK(time >= c->moment);
-    CHECK(look->holder == (PyThreadState *)c);
-    CHECK(look->switches == 17 && look->created == 23);
+    CHECK(time >= c->next.deadline);
+    CHECK(sample->holder == the_sample.holder);
+    CHECK(sample->switches == the_sample.switches);
+    CHECK(sample->newest_id == the_sample.newest_id);
     if (time <= c->newest) {
-        return; /* As watch.c does: this is no look at a new moment. */
+        return c->next; /* As in sampler.c: a newer sample was first. */
     }
     c->newest = time;
-    c->looks++;
-    if (c->looks == SENDS) {
+    c->samples++;
+    if (c->samples == SAMPLES) {
         (void)pthread_cond_signal(&c->done);
     }
     /* From right now to 0.2 ms from now. */
-    c->moment = time + (int64_t)c->looks * 7919 % 200000;
-    lookouts_send(&c->lookouts, c->moment, c->looks / PHASE % 2);
+    c->next = (NextSample){
+        .deadline = time + (int64_t)c->samples * 7919 % 200000,
+        .by_team = c->samples / PHASE % 2,
+    };
+    return c->next;
 }
 
 int
@@ -49,39 +76,26 @@ main(void)
         .lock = PTHREAD_MUTEX_INITIALIZER,
         .done = PTHREAD_COND_INITIALIZER,
     };
-    static PyThreadState *const holder = (PyThreadState *)&c;
-    static const int locked = 1;
-    static const unsigned long switches = 17;
-    static const uint64_t created = 23;
-    const GilState gil = {
-        .locked = &locked,
-        .last_holder = &holder,
-        .switches = &switches,
-        .created = &created,
-    };
-
-    c.lookouts.gil = &gil;
-    c.lookouts.lock = &c.lock;
-    c.lookouts.on_look = on_look;
-    c.lookouts.arg = &c;
-    c.moment = monotonic_ns() + 1000000;
-    CHECK(lookouts_start(&c.lookouts, c.moment) == 0);
-    CHECK(c.lookouts.n == 1);
+    c.next.deadline = monotonic_ns() + 1000000;
+    CHECK(sampler_threads_start(&c.threads, &gil, &c.lock, on_sample, &c,
+                                c.next.deadline)
+          == 0);
     pthread_mutex_lock(&c.lock);
-    while (c.looks < SENDS) {
+    CHECK(c.threads.n == 1);
+    while (c.samples < SAMPLES) {
         (void)pthread_cond_wait(&c.done, &c.lock);
     }
     pthread_mutex_unlock(&c.lock);
-    lookouts_halt(&c.lookouts);
-    lookouts_join(&c.lookouts);
+    sampler_threads_halt(&c.threads);
+    sampler_threads_join(&c.threads);
 
     int cpus[MOST_IN_TEAM];
     const int in_team = os_thread_cpus(cpus, MOST_IN_TEAM);
-    CHECK(c.lookouts.n == 1 + (in_team > 1 ? in_team : 0));
-    for (int i = 0; i < c.lookouts.n; i++) {
-        CHECK(c.lookouts.lookouts[i].cpu == (i == 0 ? -1 : cpus[i - 1]));
-        CHECK(c.lookouts.lookouts[i].cpu_time > 0);
+    CHECK(c.threads.n == 1 + (in_team > 1 ? in_team : 0));
+    for (int i = 0; i < c.threads.n; i++) {
+        CHECK(c.threads.threads[i].cpu == (i == 0 ? -1 : cpus[i - 1]));
+        CHECK(c.threads.threads[i].cpu_time > 0);
     }
-    CHECK(lookouts_cpu_time(&c.lookouts) > 0);
+    CHECK(sampler_threads_cpu_time(&c.threads) > 0);
     return 0;
 }

@@ -1,6 +1,6 @@
-/* Follows the schedule of a GilMonitor through loads whose truth is known,
- * with a clock that is only a number. test_c_units.py builds and runs it
- * together with schedule.c.
+/* Follows the sampling plan of a GilMonitor through loads whose true values
+ * are known, with a clock that is only a number. test_c_units.py builds and
+ * runs it together with sampling_plan.c.
  */
 
 #include "check.h"
@@ -14,7 +14,7 @@
 static const Intervals fixed = {MS, MS};
 static const Intervals adaptive = {0.19 * MS, 3.0 * MS};
 
-/* Holds the GIL for `held` ns of each `period`; with none, never changes. */
+/* Holds the GIL for the first `held` ns of each period. */
 typedef struct {
     int64_t period;
     int64_t held;
@@ -29,41 +29,44 @@ is_held(Load load, int64_t time)
 typedef struct {
     double share;
     double error; /* one standard deviation */
-    int looks;
+    int samples;
 } Result;
 
 static Result
 follow(Load load, Intervals intervals, int64_t duration, uint64_t seed,
        int busy)
 {
-    Schedule s;
-    /* At no particular place in the load's period. */
+    SamplingPlan plan;
+    /* Anywhere in the load's period. */
     const int64_t begin = (int64_t)(seed * 7919 * 1009 % 1000000007);
-    schedule_init(&s, intervals, begin, seed * 0x9E3779B97F4A7C15);
-    double watched = 0.0;
+    sampling_plan_init(&plan, intervals, begin, seed * 0x9E3779B97F4A7C15);
+    double weights = 0.0;
     double held = 0.0;
-    int looks = 0;
+    int samples = 0;
     int64_t last = begin;
-    while (s.moment < begin + duration) {
-        CHECK(s.moment >= last);
-        last = s.moment;
-        /* A busy machine now and then has something else to do. */
-        const int64_t late = busy && looks % 101 == 100 ? looks % 7 * MS : 0;
-        const int found = is_held(load, s.moment + late);
-        const int64_t length = schedule_look(&s, s.moment + late, found, 0);
-        CHECK(length >= (int64_t)intervals.shortest);
-        CHECK(length <= (int64_t)intervals.longest + late);
-        watched += (double)length;
-        held += found ? (double)length : 0.0;
-        looks++;
+    while (plan.deadline < begin + duration) {
+        CHECK(plan.deadline >= last);
+        last = plan.deadline;
+        /* A busy machine delays a sample now and then. */
+        const int64_t late =
+            busy && samples % 101 == 100 ? samples % 7 * MS : 0;
+        const int found = is_held(load, plan.deadline + late);
+        const int64_t weight =
+            sampling_plan_add_sample(&plan, plan.deadline + late, found, 0);
+        CHECK(weight >= (int64_t)intervals.shortest);
+        CHECK(weight <= (int64_t)intervals.longest + late);
+        weights += (double)weight;
+        held += found ? (double)weight : 0.0;
+        samples++;
     }
-    CHECK(fabs(watched - (double)duration) <= MOST_LOOKS * intervals.longest);
-    return (Result){held / watched, sqrt(schedule_variance(&s)) / watched,
-                    looks};
+    CHECK(fabs(weights - (double)duration)
+          <= MOST_SAMPLES * intervals.longest);
+    return (Result){held / weights,
+                    sqrt(sampling_plan_variance(&plan)) / weights, samples};
 }
 
-/* The mean of many runs is the truth, and a run is as far from it as it says
-   itself. */
+/* The mean of many runs is the true value, and runs differ from it by as much
+   as their own error says. */
 static void
 check_load(Load load, Intervals intervals, int busy)
 {
@@ -84,20 +87,20 @@ check_load(Load load, Intervals intervals, int busy)
     CHECK(busy || 1.96 * sqrt(claimed / RUNS) < most);
 }
 
-/* As often soon after a look as MOST_LOOKS promises. */
+/* The time soon after a sample is sampled as often as MOST_SAMPLES says. */
 static void
-check_no_gap_after_a_look(void)
+check_no_gap_after_a_sample(void)
 {
-    Schedule s;
-    schedule_init(&s, fixed, 0, 1);
-    const int looks = 200000;
+    SamplingPlan plan;
+    sampling_plan_init(&plan, fixed, 0, 1);
+    const int samples = 200000;
     int soon = 0;
-    for (int i = 0; i < looks; i++) {
-        const int64_t moment = s.moment;
-        (void)schedule_look(&s, moment, i % 2, 0);
-        soon += s.moment - moment < MS / 20;
+    for (int i = 0; i < samples; i++) {
+        const int64_t deadline = plan.deadline;
+        (void)sampling_plan_add_sample(&plan, deadline, i % 2, 0);
+        soon += plan.deadline - deadline < MS / 20;
     }
-    const double expected = (1.0 - 1.0 / MOST_LOOKS) * looks / 20;
+    const double expected = (1.0 - 1.0 / MOST_SAMPLES) * samples / 20;
     CHECK(fabs(soon - expected) < 0.05 * expected);
 }
 
@@ -108,49 +111,50 @@ check_intervals_follow_the_change(void)
     const Load slow = {20 * MS, 10 * MS};
     const Load fast = {MS / 10, MS / 20};
     const int64_t second = 1000 * MS;
-    const int few = follow(still, adaptive, second, 1, 0).looks;
-    const int some = follow(slow, adaptive, second, 1, 0).looks;
-    const int many = follow(fast, adaptive, second, 1, 0).looks;
+    const int few = follow(still, adaptive, second, 1, 0).samples;
+    const int some = follow(slow, adaptive, second, 1, 0).samples;
+    const int many = follow(fast, adaptive, second, 1, 0).samples;
     CHECK(few < 450);
     CHECK(some > 2 * few && 2 * some < many);
     CHECK(many > 4800);
 }
 
-/* That threads pass it on counts, but for less. */
+/* A handoff counts, but for less. */
 static void
-check_passing_counts(void)
+check_handoffs_count(void)
 {
-    Schedule s;
-    int64_t length = 0;
-    schedule_init(&s, adaptive, 0, 1);
+    SamplingPlan plan;
+    int64_t weight = 0;
+    sampling_plan_init(&plan, adaptive, 0, 1);
     for (int i = 0; i < 1000; i++) {
-        length = schedule_look(&s, s.moment, 1, 1);
+        weight = sampling_plan_add_sample(&plan, plan.deadline, 1, 1);
     }
-    CHECK(length > (int64_t)adaptive.shortest);
-    CHECK(length < (int64_t)adaptive.longest);
+    CHECK(weight > (int64_t)adaptive.shortest);
+    CHECK(weight < (int64_t)adaptive.longest);
 }
 
-/* One that comes after a second stands for that second, and is as uncertain as
-   one look is. */
+/* A sample that is a second late has the weight of that second, and is as
+   uncertain as one sample is. */
 static void
-check_a_late_look(void)
+check_a_late_sample(void)
 {
-    Schedule s;
-    schedule_init(&s, fixed, 0, 1);
+    SamplingPlan plan;
+    sampling_plan_init(&plan, fixed, 0, 1);
     int64_t sum = 0;
-    for (int i = 0; i < 100 * MOST_LOOKS; i++) {
-        sum += schedule_look(&s, s.moment, i % 2, 0);
+    for (int i = 0; i < 100 * MOST_SAMPLES; i++) {
+        sum += sampling_plan_add_sample(&plan, plan.deadline, i % 2, 0);
     }
-    const double before = schedule_variance(&s);
-    const int64_t late = s.moment + 1000 * MS;
-    CHECK(schedule_look(&s, late, 0, 0) == 1001 * MS);
-    CHECK(s.moment >= late);
-    CHECK(s.end == sum + (1000 + MOST_LOOKS) * MS);
-    const double added = (schedule_variance(&s) - before) / (1e6 * MS * MS);
+    const double before = sampling_plan_variance(&plan);
+    const int64_t late = plan.deadline + 1000 * MS;
+    CHECK(sampling_plan_add_sample(&plan, late, 0, 0) == 1001 * MS);
+    CHECK(plan.deadline >= late);
+    CHECK(plan.stratum_end == sum + (1000 + MOST_SAMPLES) * MS);
+    const double added =
+        (sampling_plan_variance(&plan) - before) / (1e6 * MS * MS);
     CHECK(added > 0.2 && added < 0.3);
 
     /* A little late is as good as in time. */
-    CHECK(schedule_look(&s, s.moment + MS / 2, 0, 0) == MS);
+    CHECK(sampling_plan_add_sample(&plan, plan.deadline + MS / 2, 0, 0) == MS);
 }
 
 int
@@ -168,9 +172,9 @@ main(void)
     }
     check_load((Load){MS / 50, MS / 5000}, adaptive, 0);
     check_load((Load){MS / 50, MS / 2000}, adaptive, 0);
-    check_no_gap_after_a_look();
+    check_no_gap_after_a_sample();
     check_intervals_follow_the_change();
-    check_passing_counts();
-    check_a_late_look();
+    check_handoffs_count();
+    check_a_late_sample();
     return 0;
 }

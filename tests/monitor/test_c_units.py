@@ -1,7 +1,7 @@
-"""The parts of a GilMonitor that need no Python: its lookouts, its schedule and its tables.
+"""The parts of a GilMonitor that need no Python.
 
-To fill the tables takes a minute at least, and to see a bias of a hundredth takes hundreds of runs,
-so both are done here in C, and without a clock.
+To fill the history takes a minute at least, and to see a bias of a hundredth takes hundreds of
+runs, so both are done here in C, with a clock that is only a number.
 """
 
 from __future__ import annotations
@@ -14,15 +14,21 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-CSRC = TESTS.parents[1] / "csrc" / "monitor"
+CSRC = TESTS.parents[1] / "csrc"
+# The files in csrc/monitor that each program is built with.
+UNITS = {
+    "sampler_threads": ["sampler_threads.c", "os_thread.c"],
+    "sampling_plan": ["sampling_plan.c"],
+    "history": ["history.c", "timeline.c"],
+}
 
 
-@pytest.mark.parametrize("unit", ["sampler_threads", "sampling_plan", "history"])
+@pytest.mark.parametrize("unit", UNITS)
 def test_c_unit(tmp_path: Path, unit: str) -> None:
     program = tmp_path / f"check_{unit}"
     compiler = shlex.split(sysconfig.get_config_var("CC"))
-    sources = [str(TESTS / f"check_{unit}.c"), str(CSRC / f"{unit}.c")]
-    include = [f"-I{CSRC}", "-isystem", sysconfig.get_path("include")]
+    sources = [TESTS / f"check_{unit}.c", *(CSRC / "monitor" / name for name in UNITS[unit])]
+    include = [f"-I{CSRC}", f"-I{CSRC / 'monitor'}", "-isystem", sysconfig.get_path("include")]
     options = ["-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", str(program)]
     subprocess.run([*compiler, *options, *include, *sources, "-lm"], check=True, timeout=60)
     done = subprocess.run([program], capture_output=True, text=True, timeout=60, check=False)

@@ -78,13 +78,13 @@ def test_a_monitor_serves_once() -> None:
     monitor.start()
     with pytest.raises(RuntimeError, match="stop it first"):
         _ = monitor.record
-    with pytest.raises(RuntimeError, match="already started; make a new one"):
+    with pytest.raises(RuntimeError, match="already started: make a new one"):
         monitor.start()
     run_thread(monitor.stop)
     record = monitor.record
     with pytest.raises(RuntimeError, match="already stopped"):
         monitor.stop()
-    with pytest.raises(RuntimeError, match="already started; make a new one"), monitor:
+    with pytest.raises(RuntimeError, match="already started: make a new one"), monitor:
         pytest.fail("it runs")
     assert monitor.snapshot() == monitor.record == record
 
@@ -280,11 +280,11 @@ def test_fork() -> None:
                 try:
                     call()
                 except RuntimeError as error:
-                    print("is a fork; make a new one" in str(error))
+                    print("is a fork of it: make a new one" in str(error))
             try:
                 monitor.start()
             except RuntimeError as error:
-                print("is a fork; make a new one" in str(error))
+                print("is a fork of it: make a new one" in str(error))
             with gildemo.GilMonitor() as own:
                 gildemo.duty_cycle(0.05)
             del monitor

@@ -46,4 +46,7 @@ def _read(path: Path) -> list[Comparison]:
         raise ValueError("this is from `gildemo watch`; report reads files of compare and demo")
     if kind == "comparison":
         return [Comparison.from_dict(fields)]
-    return [Comparison.from_dict(part) for part in fields["comparisons"]]
+    comparisons = fields.get("comparisons")
+    if not isinstance(comparisons, list):
+        raise ValueError(f"comparisons must be a list, not {comparisons!r}: {_json.ADVICE}")
+    return [Comparison.from_dict(part) for part in comparisons]

@@ -20,7 +20,7 @@ def summary(record: GilRecord) -> str:
     """Return one sentence about the whole record."""
     if record.samples == 0:
         return "The program ended before the first sample: nothing is known about its GIL."
-    switches = "" if record.switches is None else f", {counted(record.switches, 'handoff')}"
+    switches = "" if record.switches is None else f", {record.switches:,} switches"
     few = f" (only {counted(record.samples, 'sample')})" if record.samples < _FEW_SAMPLES else ""
     return (
         f"GIL held {record.held:.1%} (± {record.error:.1%}) of {seconds(record.duration)}{few}"

@@ -33,6 +33,12 @@ def discard_results() -> None:
     os.close(devnull)
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Raise the BrokenPipeError again: rich would discard sys.stdout, not results()."""
+        raise  # It is called in an except clause.
+
+
 def console(stderr: bool = False) -> Console:
     """Return a console on results() or standard error: as wide as the terminal, plain in a pipe."""
     stream = sys.stderr if stderr else results()
@@ -40,7 +46,7 @@ def console(stderr: bool = False) -> Console:
         # A character that the encoding lacks must not lose the whole table.
         stream.reconfigure(errors="replace")
     # Brackets in a statement or in a file's name are not markup.
-    return Console(highlight=False, markup=False, file=stream)
+    return _Console(highlight=False, markup=False, file=stream)
 
 
 def say(message: str) -> None:

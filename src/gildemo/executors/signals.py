@@ -79,32 +79,36 @@ def _restore(installed: tuple[Handler, dict[int, Any]]) -> None:
             signal.signal(signum, before)
 
 
-# The signal mask of a thread that forks.
-_before_fork = threading.local()
+class _Mask(threading.local):
+    before: set[int | signal.Signals] | None = None
 
 
-def _block_before_fork() -> None:
-    """Let a signal that is sent to the child wait until the child has its handlers.
+_mask = _Mask()
 
-    Python drops what arrives between the fork and its own first steps in the child. Who sends
-    SIGTERM and then waits for the child, as multiprocessing.Pool does, would wait for ever.
+
+def _before_fork() -> None:
+    """Block the handled signals until the child has its own handlers.
+
+    CPython forgets a signal that reached the child before its hooks run, and only prints what a
+    handler raises inside of a hook. Either way a child that was sent SIGTERM would live on.
     """
-    handled = {signum for _, replaced in _installed for signum in replaced}
-    _before_fork.mask = signal.pthread_sigmask(signal.SIG_BLOCK, handled)
+    # One call for both could raise what a handler raises, and lose the mask.
+    _mask.before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    signal.pthread_sigmask(signal.SIG_BLOCK, {n for _, replaced in _installed for n in replaced})
 
 
-def _unblock_after_fork() -> None:
-    signal.pthread_sigmask(signal.SIG_SETMASK, _before_fork.mask)
+def _after_fork() -> None:
+    before, _mask.before = _mask.before, None
+    if before is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _restore_in_child() -> None:
+def _after_fork_in_child() -> None:
     while _installed:
         _restore(_installed.pop())
-    _unblock_after_fork()
+    _after_fork()
 
 
 os.register_at_fork(
-    before=_block_before_fork,
-    after_in_parent=_unblock_after_fork,
-    after_in_child=_restore_in_child,
+    before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
 )

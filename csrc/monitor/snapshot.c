@@ -1,0 +1,246 @@
+/* See snapshot.h.
+ *
+ * Each struct sequence has the members of one C struct. To show one more of
+ * them to Python, add a line to its table of fields here, and to _core.pyi.
+ */
+
+#include "snapshot.h"
+
+#include <stddef.h>
+
+/* The C type of a member, and what becomes of it. */
+typedef enum {
+    INT32,
+    INT64,
+    KNOWN_INT64, /* an int64_t; None if it is negative */
+    NATIVE_ID,   /* an unsigned long */
+    DOUBLE,
+    BOOL,   /* an int */
+    OBJECT, /* a PyObject * */
+} Kind;
+
+typedef struct {
+    const char *name;
+    const char *doc;
+    Kind kind;
+    size_t offset;
+} Field;
+
+#define MAX_FIELDS 32
+
+typedef struct {
+    Sums sums;
+    int64_t resolution;
+    PyObject *threads;
+    PyObject *segments;
+    PyObject *changes;
+} Snapshot;
+
+#define AT(member) offsetof(Snapshot, member)
+static const Field snapshot_fields[] = {
+    {"begin", "ns of time.monotonic_ns()", INT64, AT(sums.begin)},
+    {"end", "time of the newest sample", INT64, AT(sums.end)},
+    {"samples", "how many were taken", INT64, AT(sums.samples)},
+    {"weight", "ns that the samples stand for", INT64, AT(sums.weight)},
+    {"squared_weights", "sum over samples", DOUBLE, AT(sums.squared_weights)},
+    {"held", "weight with a holder of the GIL", INT64, AT(sums.held)},
+    {"variance", "of held", DOUBLE, AT(sums.variance)},
+    {"switches", "of the GIL, or None", KNOWN_INT64, AT(sums.switches)},
+    {"scans", "looks at threads that may wait", INT64, AT(sums.scans)},
+    {"waiting_known", "scans see who waits", BOOL, AT(sums.waiting_known)},
+    {"cpu", "ns of CPU time used by the Monitor", INT64, AT(sums.cpu)},
+    {"resolution", "ns; less may be left out", INT64, AT(resolution)},
+    {"threads", "list of ThreadSums; [0] is others", OBJECT, AT(threads)},
+    {"segments", "list of Segment", OBJECT, AT(segments)},
+    {"changes", "list of WaitChange", OBJECT, AT(changes)},
+    {NULL},
+};
+#undef AT
+
+#define AT(member) offsetof(ThreadSums, member)
+static const Field thread_fields[] = {
+    {"native_id", "the kernel's id, or 0", NATIVE_ID, AT(native_id)},
+    {"held", "weight with it as holder", INT64, AT(held)},
+    {"longest_hold", "ns", INT64, AT(longest_hold)},
+    {"scans", "scans while it was there", INT64, AT(scans)},
+    {"thread_samples", "scans that sampled it", INT64, AT(thread_samples)},
+    {"waiting_samples", "... and saw it wait", INT64, AT(waiting_samples)},
+    {"cpu", "ns of CPU time, or None", KNOWN_INT64, AT(cpu)},
+    {NULL},
+};
+#undef AT
+
+#define AT(member) offsetof(Segment, member)
+static const Field segment_fields[] = {
+    {"begin", "ns of time.monotonic_ns()", INT64, AT(begin)},
+    {"holder", "index in threads; -1 for nobody", INT32, AT(holder)},
+    {NULL},
+};
+#undef AT
+
+#define AT(member) offsetof(WaitChange, member)
+static const Field change_fields[] = {
+    {"time", "ns of time.monotonic_ns()", INT64, AT(time)},
+    {"thread", "index in threads", INT32, AT(thread)},
+    {"waiting", "True if it began to wait", BOOL, AT(waiting)},
+    {NULL},
+};
+#undef AT
+
+/* Indexes in SnapshotTypes.types, and here. */
+enum { SNAPSHOT, THREAD_SUMS, SEGMENT, WAIT_CHANGE };
+
+static const struct {
+    const char *name;
+    const char *doc;
+    const Field *fields;
+} specs[N_SNAPSHOT_TYPES] = {
+    [SNAPSHOT] = {"gildemo._core.Snapshot", "What a Monitor has seen so far.",
+                  snapshot_fields},
+    [THREAD_SUMS] = {"gildemo._core.ThreadSums",
+                     "What a Monitor has seen of one thread.", thread_fields},
+    [SEGMENT] = {"gildemo._core.Segment",
+                 "A time with one holder, up to the next Segment.",
+                 segment_fields},
+    [WAIT_CHANGE] = {"gildemo._core.WaitChange",
+                     "A thread began or ceased to wait for the GIL.",
+                     change_fields},
+};
+
+static PyTypeObject *
+new_type(int i)
+{
+    PyStructSequence_Field fields[MAX_FIELDS + 1] = {{NULL, NULL}};
+    int n = 0;
+    for (const Field *field = specs[i].fields; field->name != NULL; field++) {
+        assert(n < MAX_FIELDS);
+        fields[n].name = field->name;
+        fields[n].doc = field->doc;
+        n++;
+    }
+    PyStructSequence_Desc description = {specs[i].name, specs[i].doc, fields,
+                                         n};
+    return PyStructSequence_NewType(&description);
+}
+
+int
+snapshot_types_init(SnapshotTypes *types, PyObject *module)
+{
+    for (int i = 0; i < N_SNAPSHOT_TYPES; i++) {
+        types->types[i] = new_type(i);
+        if (types->types[i] == NULL
+            || PyModule_AddType(module, types->types[i]) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int
+snapshot_types_traverse(SnapshotTypes *types, visitproc visit, void *arg)
+{
+    for (int i = 0; i < N_SNAPSHOT_TYPES; i++) {
+        Py_VISIT(types->types[i]);
+    }
+    return 0;
+}
+
+void
+snapshot_types_clear(SnapshotTypes *types)
+{
+    for (int i = 0; i < N_SNAPSHOT_TYPES; i++) {
+        Py_CLEAR(types->types[i]);
+    }
+}
+
+static PyObject *
+new_value(Kind kind, const void *member)
+{
+    switch (kind) {
+    case INT32:
+        return PyLong_FromLong(*(const int32_t *)member);
+    case INT64:
+        return PyLong_FromLongLong(*(const int64_t *)member);
+    case KNOWN_INT64:
+        if (*(const int64_t *)member < 0) {
+            Py_RETURN_NONE;
+        }
+        return PyLong_FromLongLong(*(const int64_t *)member);
+    case NATIVE_ID:
+        return PyLong_FromUnsignedLong(*(const unsigned long *)member);
+    case DOUBLE:
+        return PyFloat_FromDouble(*(const double *)member);
+    case BOOL:
+        return PyBool_FromLong(*(const int *)member);
+    case OBJECT:
+        return Py_NewRef(*(PyObject *const *)member);
+    }
+    Py_UNREACHABLE();
+}
+
+static PyObject *
+new_row(const SnapshotTypes *types, int i, const void *item)
+{
+    PyObject *row = PyStructSequence_New(types->types[i]);
+    const Field *fields = specs[i].fields;
+    for (int k = 0; row != NULL && fields[k].name != NULL; k++) {
+        PyObject *value =
+            new_value(fields[k].kind, (const char *)item + fields[k].offset);
+        if (value == NULL) {
+            Py_CLEAR(row);
+            break;
+        }
+        PyStructSequence_SetItem(row, k, value);
+    }
+    return row;
+}
+
+/* A list of rows, made of an array of n items. */
+static PyObject *
+new_list(const SnapshotTypes *types, int i, const void *items, int32_t n,
+         size_t size)
+{
+    PyObject *list = PyList_New(n);
+    for (int32_t k = 0; list != NULL && k < n; k++) {
+        const char *item = (const char *)items + (size_t)k * size;
+        PyObject *row = new_row(types, i, item);
+        if (row == NULL) {
+            Py_CLEAR(list);
+            break;
+        }
+        PyList_SET_ITEM(list, k, row);
+    }
+    return list;
+}
+
+PyObject *
+snapshot_new(const SnapshotTypes *types, const History *history)
+{
+    const Timeline *timeline = &history->timeline;
+    Snapshot snapshot = {
+        .sums = history->sums,
+        .resolution = timeline->resolution,
+    };
+    PyObject *result = NULL;
+    snapshot.threads = new_list(types, THREAD_SUMS, history->threads,
+                                history->n_threads, sizeof(ThreadSums));
+    if (snapshot.threads == NULL) {
+        goto done;
+    }
+    snapshot.segments = new_list(types, SEGMENT, timeline->segments,
+                                 timeline->n_segments, sizeof(Segment));
+    if (snapshot.segments == NULL) {
+        goto done;
+    }
+    snapshot.changes = new_list(types, WAIT_CHANGE, timeline->changes,
+                                timeline->n_changes, sizeof(WaitChange));
+    if (snapshot.changes == NULL) {
+        goto done;
+    }
+    result = new_row(types, SNAPSHOT, &snapshot);
+done:
+    Py_XDECREF(snapshot.threads);
+    Py_XDECREF(snapshot.segments);
+    Py_XDECREF(snapshot.changes);
+    return result;
+}

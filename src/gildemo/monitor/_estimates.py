@@ -1,0 +1,144 @@
+"""From the raw sums of a Monitor to the fractions of a GilRecord, and their errors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from gildemo import _core
+from gildemo.monitor.record import GilRecord, Share, ThreadRecord
+
+# The quantile of the normal distribution for a 95 % confidence interval.
+_Z = 1.96
+
+Wait = tuple[int, int]
+
+
+def record_of(snapshot: _core.Snapshot, names: Mapping[int, str]) -> GilRecord:
+    """Return the record of what a monitor has seen so far; names: of threads by native id."""
+    threads, indexes = _threads(snapshot, names)
+    return GilRecord(
+        duration=(snapshot.end - snapshot.begin) / 1e9,
+        samples=snapshot.samples,
+        held=_fraction(snapshot.held, snapshot.weight),
+        error=_error(snapshot),
+        switches=snapshot.switches,
+        longest_hold=max((thread.longest_hold for thread in threads), default=0.0),
+        threads=tuple(threads),
+        timeline=tuple(_timeline(snapshot, indexes)),
+        resolution=snapshot.resolution / 1e9,
+        cpu=snapshot.cpu / 1e9,
+    )
+
+
+def share_of(held: int, weight: int, squared_weights: float) -> Share:
+    """Return a thread's share of the time, from what Monitor.held_by() returned."""
+    share = _fraction(held, weight)
+    samples = _equal_samples(weight, squared_weights)
+    return Share(share, _half_width(share * (1 - share), samples), samples)
+
+
+def _threads(
+    snapshot: _core.Snapshot, names: Mapping[int, str]
+) -> tuple[list[ThreadRecord], dict[int, int]]:
+    """Return the threads of the record, and the index there of each thread of the snapshot."""
+    rows = snapshot.threads
+    # Row 0 is for threads without a row of their own. A thread without a native id had ended
+    # before its first sample.
+    others = [index for index, row in enumerate(rows) if index == 0 or row.native_id == 0]
+    threads: list[ThreadRecord] = []
+    indexes: dict[int, int] = {}
+    if any(rows[index].held for index in others):
+        threads.append(_other_threads([rows[index] for index in others], snapshot))
+        indexes.update(dict.fromkeys(others, 0))
+    waits = _waits(snapshot.changes, snapshot.end)
+    for index in sorted(set(range(len(rows))) - set(others)):
+        indexes[index] = len(threads)
+        threads.append(_thread(rows[index], snapshot, names, waits.get(index, [])))
+    return threads, indexes
+
+
+def _other_threads(rows: Iterable[_core.ThreadSums], snapshot: _core.Snapshot) -> ThreadRecord:
+    return ThreadRecord(
+        name="(other)",
+        native_id=None,
+        held=_fraction(sum(row.held for row in rows), snapshot.weight),
+        longest_hold=max(row.longest_hold for row in rows) / 1e9,
+    )
+
+
+def _thread(
+    row: _core.ThreadSums,
+    snapshot: _core.Snapshot,
+    names: Mapping[int, str],
+    waits: Sequence[Wait],
+) -> ThreadRecord:
+    return ThreadRecord(
+        name=names.get(row.native_id, f"thread {row.native_id}"),
+        native_id=row.native_id,
+        held=_fraction(row.held, snapshot.weight),
+        waiting=_waiting(row, snapshot) if snapshot.waiting_known else None,
+        longest_hold=row.longest_hold / 1e9,
+        cpu=None if row.cpu is None else row.cpu / 1e9,
+        waits=tuple(waits),
+    )
+
+
+def _waiting(row: _core.ThreadSums, snapshot: _core.Snapshot) -> float:
+    """Return the fraction of the time for which a thread waited for the GIL.
+
+    A thread is there during some of the scans, and those do not sample all threads.
+    """
+    there = _fraction(row.scans, snapshot.scans)
+    return there * _fraction(row.waiting_samples, row.thread_samples)
+
+
+def _timeline(
+    snapshot: _core.Snapshot, indexes: Mapping[int, int]
+) -> Iterable[tuple[int, int, int | None]]:
+    ends = [segment.begin for segment in snapshot.segments[1:]] + [snapshot.end]
+    for segment, end in zip(snapshot.segments, ends, strict=True):
+        # The holder is negative if there is none, and then has no index.
+        yield segment.begin, end, indexes.get(segment.holder)
+
+
+def _waits(changes: Iterable[_core.WaitChange], end: int) -> dict[int, list[Wait]]:
+    """Return the waits of each thread; those that have not ended last until `end`."""
+    waits: dict[int, list[Wait]] = {}
+    began: dict[int, int] = {}
+    for change in changes:
+        if change.waiting:
+            began[change.thread] = change.time
+        else:
+            waits.setdefault(change.thread, []).append((began.pop(change.thread), change.time))
+    for thread, time in began.items():
+        waits.setdefault(thread, []).append((time, end))
+    return waits
+
+
+def _fraction(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+def _equal_samples(weight: int, squared_weights: float) -> float:
+    """Return how many samples of equal weight would tell as much (Kish's effective size)."""
+    return weight**2 / squared_weights if weight else 0.0
+
+
+def _error(snapshot: _core.Snapshot) -> float:
+    if snapshot.samples == 0:
+        return 1.0
+    samples = _equal_samples(snapshot.weight, snapshot.squared_weights)
+    return _half_width(snapshot.variance / snapshot.squared_weights, samples)
+
+
+def _half_width(variance: float, samples: float) -> float:
+    """Return half the width of a 95 % confidence interval for a fraction.
+
+    This is Wilson's interval (1927), which has a width also if all samples agree. variance: of one
+    sample; Wilson's is p * (1 - p).
+    """
+    if samples == 0:
+        return 1.0
+    z2 = _Z * _Z
+    return _Z * math.sqrt(variance / samples + z2 / (4 * samples**2)) / (1 + z2 / samples)
