@@ -44,6 +44,7 @@ class OutputFormat:
     name: ClassVar[str]
     help: ClassVar[str]
     to_stdout: ClassVar[bool]  # whether the file "-" is standard output
+    of_records: ClassVar[bool] = False  # whether it shows nothing but records
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         """Add the option that names the file, and any option that goes with it."""
@@ -75,6 +76,7 @@ class Trace(OutputFormat):
     name = "trace"
     help = 'write who held the GIL when, for ui.perfetto.dev ("-": to standard output)'
     to_stdout = True
+    of_records = True
 
     def write(self, results: Results, path: Path | None, arguments: argparse.Namespace) -> None:
         if not results.records and results.no_records:
@@ -88,6 +90,7 @@ class Profile(OutputFormat):
     name = "profile"
     help = f"write which code held the GIL, as a flame graph ({', '.join(_PROFILE_FORMATS)})"
     to_stdout = False
+    of_records = True
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
         super().add_options(parser)
@@ -142,13 +145,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         output.add_options(parser)
 
 
-def problem(arguments: argparse.Namespace) -> str | None:
-    """Return why the files of these options could not be written, before anything is measured."""
+def problem(arguments: argparse.Namespace, no_records: str | None = None) -> str | None:
+    """Return why the files of these options could not be written, before anything is measured.
+
+    no_records: why the results will have no records, if they will not.
+    """
     options: dict[str, str] = {}
     for output in FORMATS:
         path = _path(arguments, output)
         if path is None:
             continue
+        if output.of_records and no_records:
+            return f"{no_records}: leave out --{output.name}"
         target = path if path == "-" else os.path.realpath(path)
         if target in options:
             return f"{options[target]} and --{output.name} can't both write to {path}"
