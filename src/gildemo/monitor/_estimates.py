@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from gildemo import _core
 from gildemo.monitor._confidence import equal_samples, half_width
+from gildemo.monitor.profile import Frame, Node, Profile
 from gildemo.monitor.record import GilRecord, Share, ThreadRecord
 
 Wait = tuple[int, int]
@@ -25,6 +26,7 @@ def record_of(snapshot: _core.Snapshot, names: Mapping[int, str]) -> GilRecord:
         timeline=tuple(_timeline(snapshot, indexes)),
         resolution=snapshot.resolution / 1e9,
         cpu=snapshot.cpu / 1e9,
+        profile=None if snapshot.profile is None else _profile(snapshot.profile, indexes),
     )
 
 
@@ -111,6 +113,38 @@ def _waits(changes: Iterable[_core.WaitChange], end: int) -> dict[int, list[Wait
     for thread, time in began.items():
         waits.setdefault(thread, []).append((time, end))
     return waits
+
+
+def _profile(raw: _core.RawProfile, indexes: Mapping[int, int]) -> Profile:
+    """Return the profile; indexes: in the record, of the threads of the snapshot.
+
+    Of a function's instructions many are at one place, so nodes of the snapshot become one.
+    """
+    frames: dict[Frame, int] = {}
+    nodes: dict[tuple[int | None, int | None, int | None], list[float]] = {}
+    places: list[int] = []
+    for row in raw.nodes:
+        frame = None
+        if row.code is not None:
+            location = (row.line, row.end_line, row.column, row.end_column)
+            frame = frames.setdefault(Frame(*raw.codes[row.code], *location), len(frames))
+        thread = None if row.thread is None else indexes.get(row.thread)
+        parent = None if row.parent is None else places[row.parent]
+        sums = nodes.setdefault((parent, frame, thread), [len(nodes), 0, 0, 0, 0.0])
+        places.append(int(sums[0]))
+        for i, value in enumerate((row.held, row.caused, row.samples, row.squared_weights), 1):
+            sums[i] += value
+    return Profile(
+        frames=tuple(frames),
+        nodes=tuple(
+            Node(*key, held / 1e9, caused / 1e9, int(samples), squared_weights / 1e18)
+            for key, (_, held, caused, samples, squared_weights) in nodes.items()
+        ),
+        stacks=raw.stacks,
+        torn=raw.torn,
+        waiting_known=raw.waiters_known,
+        unavailable=raw.unavailable,
+    )
 
 
 def _fraction(part: int, whole: int) -> float:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
+
+from gildemo.monitor.profile import Profile
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,14 @@ class GilRecord:
     # The timeline and the waits of a long run leave out what is shorter than this; seconds.
     resolution: float = 0.0
     cpu: float = 0.0  # CPU time that the monitor itself took; seconds
+    profile: Profile | None = None  # where the GIL was held, or None with sites=False
 
     def to_dict(self) -> dict[str, Any]:
         """Return values that the json module can write."""
-        return asdict(self)
+        values = asdict(replace(self, profile=None))
+        if self.profile is not None:
+            values["profile"] = self.profile.to_dict()
+        return values
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> GilRecord:
@@ -78,6 +84,8 @@ class GilRecord:
         values["timeline"] = tuple(
             (start, end, holder) for start, end, holder in data.get("timeline", ())
         )
+        if values.get("profile") is not None:
+            values["profile"] = Profile.from_dict(values["profile"])
         return cls(**values)
 
 
