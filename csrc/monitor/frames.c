@@ -109,9 +109,7 @@ frames_read(Frames *frames, SafeCopy *copy, const void *tstate, uint64_t id,
             FrameStack *stack)
 {
     FrameWalk *walk = &frames->walk;
-    frames->reads++;
     for (int tries = 0; tries <= MOST_RETRIES; tries++) {
-        frames->retries += tries > 0;
         const WalkOutcome outcome =
             frame_walk(walk, copy, (uintptr_t)tstate, id);
         if (outcome == WALK_GONE) {
@@ -131,7 +129,6 @@ frames_read(Frames *frames, SafeCopy *copy, const void *tstate, uint64_t id,
             return FRAMES_READ;
         }
     }
-    frames->torn++;
     return FRAMES_TORN;
 }
 

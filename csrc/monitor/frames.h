@@ -31,9 +31,6 @@ typedef enum {
 typedef struct {
     FrameWalk walk;
     CodeCache codes;
-    int64_t reads;   /* how often frames_read() was called, */
-    int64_t retries; /* how often what it read did not fit together, */
-    int64_t torn;    /* and how often it gave up */
 } Frames;
 
 /* Call it attached. Frames are those of threads of this interpreter; their

@@ -17,8 +17,10 @@ typedef struct {
     const void *last_holder;            /* the address of a PyThreadState * */
     const unsigned long *switch_number; /* NULL if its offset is unknown */
     const uint64_t *newest_id;          /* the id of the newest thread state */
-    uintptr_t begin; /* A thread that sleeps in a futex between these two */
-    uintptr_t end;   /* addresses waits for the GIL. */
+    const void *condition;              /* a pthread_cond_t; NULL if unknown */
+    int waiters_offset; /* in it; see waiters.h. -1 until it is set */
+    uintptr_t begin;    /* A thread that sleeps in a futex between these two */
+    uintptr_t end;      /* addresses waits for the GIL. */
 } GilState;
 
 /* Finds the GIL of the calling thread's interpreter; the thread must be
@@ -32,6 +34,7 @@ typedef struct {
     const void *holder;     /* a thread state's address; NULL if not held */
     unsigned long switches; /* how often the GIL went to another thread */
     uint64_t newest_id; /* thread states with a larger id were made later */
+    int waiters;        /* how many threads wait for it; -1 if unknown */
 } GilSample;
 
 GilSample gil_state_sample(const GilState *gil);

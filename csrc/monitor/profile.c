@@ -75,13 +75,13 @@ profile_copy(const Profile *profile, Profile *copy)
 }
 
 int64_t
-profile_weight(Profile *p, int64_t length)
+profile_weight(Profile *p, int64_t sample_weight)
 {
-    if (length >= STACK_NS) {
-        return length;
+    if (sample_weight >= STACK_NS) {
+        return sample_weight;
     }
     int64_t weight = 0;
-    p->position += length;
+    p->position += sample_weight;
     while (p->moment < p->position) {
         weight += STACK_NS;
         const int64_t stratum = p->moment / STACK_NS;
@@ -162,11 +162,11 @@ profile_add(Profile *p, int32_t thread, const FrameStack *stack,
     node->held += weight;
     node->caused += weight * waiters;
     node->samples++;
-    node->squares += (double)weight * (double)weight;
+    node->squared_weights += (double)weight * (double)weight;
 }
 
 void
-profile_move_threads(Profile *p, const int32_t *places)
+profile_renumber(Profile *p, const int32_t *new_indexes)
 {
     /* The tree is built again, at the same place: a node never comes later
        than it was, and its parent is there before. */
@@ -178,7 +178,8 @@ profile_move_threads(Profile *p, const int32_t *places)
     for (int32_t i = OTHER_NODE + 1; i < n_nodes; i++) {
         const ProfileNode old = p->nodes[i];
         if (old.parent == NO_NODE) {
-            moved[i] = add_node(p, NO_NODE, old.code, places[old.instruction]);
+            moved[i] =
+                add_node(p, NO_NODE, old.code, new_indexes[old.instruction]);
         }
         else {
             moved[i] =
@@ -188,6 +189,6 @@ profile_move_threads(Profile *p, const int32_t *places)
         node->held += old.held;
         node->caused += old.caused;
         node->samples += old.samples;
-        node->squares += old.squares;
+        node->squared_weights += old.squared_weights;
     }
 }

@@ -33,18 +33,18 @@
 typedef struct {
     int32_t parent;      /* it comes before its callees */
     int32_t code;        /* its row in the code table */
-    int32_t instruction; /* in code units; of a root, the thread's place */
+    int32_t instruction; /* in code units; of a root, the thread's index */
     int64_t held;        /* ns of samples that found it innermost */
     int64_t caused;      /* ns that threads waited for the GIL meanwhile */
     int64_t samples;
-    double squares; /* of what each counts in `held`, ns squared */
+    double squared_weights; /* of what each counts in `held`, ns squared */
 } ProfileNode;
 
 typedef struct {
     int32_t n_nodes;
     ProfileNode *nodes;
     int32_t *slots; /* a hash table; -1 is a free slot. NULL in a copy */
-    int32_t *moved; /* for profile_move_threads(); NULL in a copy */
+    int32_t *moved; /* for profile_renumber(); NULL in a copy */
     CodeTable codes;
     uint64_t random;
     int64_t position; /* held time so far that was cut into STACK_NS */
@@ -58,15 +58,15 @@ void profile_free(Profile *profile);
    for reading. */
 int profile_copy(const Profile *profile, Profile *copy);
 
-/* Called for each sample that found the GIL held and stands for so many ns:
-   for how many its stack is to stand, or 0 if it need not be read. The sum is
-   that of the samples, on average and for each part of them. */
-int64_t profile_weight(Profile *profile, int64_t length);
-/* The thread at this place held the GIL with this stack, of code in `codes`,
+/* To be called for each sample with a holder, with its weight. Returns the
+   weight of its stack; 0 if it need not be read. On average, the stacks of any
+   part of the samples weigh as much as the samples. */
+int64_t profile_weight(Profile *profile, int64_t sample_weight);
+/* The thread with this index held the GIL with this stack, of code in `codes`,
    while so many others waited. NULL: the stack is not known. */
 void profile_add(Profile *profile, int32_t thread, const FrameStack *stack,
                  int64_t weight, int waiters);
-/* Threads have new places (history.h), and some the same one. */
-void profile_move_threads(Profile *profile, const int32_t *places);
+/* Thread i gets the index new_indexes[i]. Several may get the same one. */
+void profile_renumber(Profile *profile, const int32_t *new_indexes);
 
 #endif /* GILDEMO_PROFILE_H */

@@ -7,6 +7,7 @@
 #include "known_threads.h"
 #include "os_thread.h"
 #include "sampler_threads.h"
+#include "waiters.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -36,6 +37,7 @@ struct Sampler {
     SamplingPlan plan;
     History history;
     KnownThreads known;
+    Sites *sites;                     /* NULL if none are wanted */
     int32_t last_scanned;             /* an index in known.list */
     int32_t new_indexes[MAX_THREADS]; /* scratch */
 };
@@ -134,6 +136,9 @@ make_room(Sampler *sampler)
     int32_t *new_indexes = sampler->new_indexes;
     if (history_fold_ended(&sampler->history, new_indexes) > 0) {
         known_threads_renumber(&sampler->known, new_indexes);
+        if (sampler->sites != NULL) {
+            profile_renumber(&sampler->sites->profile, new_indexes);
+        }
     }
 }
 
@@ -160,12 +165,14 @@ note_handoff(Sampler *sampler, int32_t last_holder, int64_t last_hold)
 }
 
 static void
-add_sample(Sampler *sampler, const GilSample *seen, int64_t now)
+add_sample(Sampler *sampler, const GilSample *seen, int64_t now,
+           SafeCopy *copy)
 {
     History *history = &sampler->history;
     const int32_t last_holder = history->holder;
+    uint64_t id;
     const int32_t holder = known_threads_find_holder(
-        &sampler->known, &sampler->gil, history, seen);
+        &sampler->known, &sampler->gil, history, seen, &id);
     const int handoff =
         holder != last_holder && holder != NOBODY && last_holder != NOBODY;
     const Sample sample = {
@@ -176,6 +183,18 @@ add_sample(Sampler *sampler, const GilSample *seen, int64_t now)
         .switches = seen->switches,
     };
     const int64_t last_hold = history_add_sample(history, &sample);
+    /* Before all else, because the holder goes on. */
+    if (sampler->sites != NULL && holder != NOBODY) {
+        sites_add_sample(sampler->sites, copy,
+                         &(HeldSample){
+                             .thread = holder,
+                             .tstate = seen->holder,
+                             .id = id,
+                             .weight = sample.weight,
+                             .held_since = history->held_since,
+                             .waiters = seen->waiters,
+                         });
+    }
     note_handoff(sampler, last_holder, last_hold);
     if (sampling_plan_random(&sampler->plan) * SCAN_INTERVAL_NS
         < (double)sample.weight) {
@@ -188,13 +207,13 @@ add_sample(Sampler *sampler, const GilSample *seen, int64_t now)
 
 /* An OnSample. */
 static NextSample
-on_sample(void *arg, const GilSample *seen, int64_t now)
+on_sample(void *arg, const GilSample *seen, int64_t now, SafeCopy *copy)
 {
     Sampler *sampler = arg;
     const SamplingPlan *plan = &sampler->plan;
     /* Otherwise a newer sample has got the lock before this one. */
     if (now > sampler->history.sums.end) {
-        add_sample(sampler, seen, now);
+        add_sample(sampler, seen, now, copy);
     }
     return (NextSample){
         .deadline = plan->deadline,
@@ -208,6 +227,10 @@ free_memory(Sampler *sampler)
 {
     history_free(&sampler->history);
     known_threads_free(&sampler->known);
+    if (sampler->sites != NULL) {
+        sites_free(sampler->sites);
+        free(sampler->sites);
+    }
     free(sampler);
 }
 
@@ -219,50 +242,93 @@ begin_history(Sampler *sampler, int64_t now)
     History *history = &sampler->history;
     const GilSample seen = gil_state_sample(gil);
     known_threads_refresh(&sampler->known, gil, history, 1);
+    uint64_t id;
     const Sample first = {
         .time = now,
-        .holder =
-            known_threads_find_holder(&sampler->known, gil, history, &seen),
+        .holder = known_threads_find_holder(&sampler->known, gil, history,
+                                            &seen, &id),
         .switches = seen.switches,
     };
     history_start(history, &first, gil->switch_number != NULL,
                   can_see_waiting());
 }
 
+static int
+reads_stacks(const Sampler *sampler)
+{
+    return sampler->sites != NULL && sampler->sites->sums.unavailable == NULL;
+}
+
+/* Returns 0, or -1 if there is no memory. */
+static int
+open_sites(Sampler *sampler, uint64_t seed)
+{
+    GilState *gil = &sampler->gil;
+    Sites *sites = calloc(1, sizeof(Sites));
+    if (sites == NULL) {
+        return -1;
+    }
+    if (gil->condition != NULL) {
+        gil->waiters_offset = waiters_find_offset();
+    }
+    if (sites_open(sites, gil->waiters_offset >= 0, seed) < 0) {
+        free(sites);
+        return -1;
+    }
+    sampler->sites = sites;
+    return 0;
+}
+
 Sampler *
-sampler_start(const GilState *gil, Intervals intervals)
+sampler_start(const GilState *gil, Intervals intervals, int with_sites)
 {
     Sampler *sampler = calloc(1, sizeof(Sampler));
     if (sampler == NULL) {
         return NULL;
     }
+    sampler->gil = *gil;
+    const uint64_t seed =
+        (uint64_t)monotonic_ns() ^ (uint64_t)(uintptr_t)sampler;
+    if (with_sites && open_sites(sampler, seed) < 0) {
+        free(sampler);
+        errno = ENOMEM;
+        return NULL;
+    }
     const int64_t now = monotonic_ns();
     if (history_init(&sampler->history, now) < 0
         || known_threads_init(&sampler->known) < 0) {
+        sampler_close_sites(sampler);
         free_memory(sampler);
         errno = ENOMEM;
         return NULL;
     }
-    sampler->gil = *gil;
     begin_history(sampler, now);
-    sampling_plan_init(&sampler->plan, intervals, now,
-                       (uint64_t)now ^ (uint64_t)(uintptr_t)sampler);
+    sampling_plan_init(&sampler->plan, intervals, now, seed);
 
     int error = pthread_mutex_init(&sampler->lock, NULL);
     if (!error) {
-        error = sampler_threads_start(&sampler->threads, &sampler->gil,
-                                      &sampler->lock, on_sample, sampler,
-                                      sampler->plan.deadline);
+        error = sampler_threads_start(
+            &sampler->threads, &sampler->gil, reads_stacks(sampler),
+            &sampler->lock, on_sample, sampler, sampler->plan.deadline);
         if (error) {
             (void)pthread_mutex_destroy(&sampler->lock);
         }
     }
     if (error) {
+        sampler_close_sites(sampler);
         free_memory(sampler);
         errno = error;
         return NULL;
     }
     return sampler;
+}
+
+void
+sampler_close_sites(Sampler *sampler)
+{
+    if (sampler->sites != NULL) {
+        sites_close(sampler->sites);
+    }
 }
 
 void
@@ -278,18 +344,33 @@ sampler_join(Sampler *sampler)
 }
 
 int
-sampler_copy_history(Sampler *sampler, History *copy)
+sampler_copy(Sampler *sampler, SamplerCopy *copy)
 {
+    const Sites *sites = sampler->sites;
+    copy->has_sites = sites != NULL;
     pthread_mutex_lock(&sampler->lock);
     history_set_costs(&sampler->history,
                       sampling_plan_variance(&sampler->plan),
                       sampler_threads_cpu_time(&sampler->threads));
-    const int failed = history_copy(&sampler->history, copy);
+    int failed = history_copy(&sampler->history, &copy->history);
+    if (!failed && sites != NULL) {
+        copy->sites = sites->sums;
+        failed = profile_copy(&sites->profile, &copy->profile);
+    }
     pthread_mutex_unlock(&sampler->lock);
     if (failed) {
-        history_free(copy);
+        history_free(&copy->history);
     }
     return failed;
+}
+
+void
+sampler_copy_free(SamplerCopy *copy)
+{
+    history_free(&copy->history);
+    if (copy->has_sites) {
+        profile_free(&copy->profile);
+    }
 }
 
 int64_t

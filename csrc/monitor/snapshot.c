@@ -6,6 +6,7 @@
 
 #include "snapshot.h"
 
+#include "location.h"
 #include "system_calls.h"
 
 #include <stddef.h>
@@ -22,6 +23,8 @@ typedef enum {
     STATE_SAMPLES, /* an array: a dict of name to samples */
     SYSTEM_CALLS,  /* an array: a dict of name to samples */
     OBJECT,        /* a PyObject * */
+    STRING, /* a const char *; None if it is NULL */
+    KNOWN_INT32,
 } Kind;
 
 typedef struct {
@@ -39,6 +42,7 @@ typedef struct {
     PyObject *threads;
     PyObject *segments;
     PyObject *changes;
+    PyObject *profile;
 } Snapshot;
 
 #define AT(member) offsetof(Snapshot, member)
@@ -57,6 +61,7 @@ static const Field snapshot_fields[] = {
     {"threads", "list of ThreadSums; [0] is others", OBJECT, AT(threads)},
     {"segments", "list of Segment", OBJECT, AT(segments)},
     {"changes", "list of StateChange", OBJECT, AT(changes)},
+    {"profile", "a RawProfile, or None", OBJECT, AT(profile)},
     {NULL},
 };
 #undef AT
@@ -91,8 +96,72 @@ static const Field change_fields[] = {
 };
 #undef AT
 
+typedef struct {
+    SitesSums sums;
+    PyObject *codes;
+    PyObject *nodes;
+} RawProfile;
+
+#define AT(member) offsetof(RawProfile, member)
+static const Field profile_fields[] = {
+    {"unavailable", "why there are no stacks", STRING, AT(sums.unavailable)},
+    {"waiters_known", "their number is known", BOOL, AT(sums.waiters_known)},
+    {"stacks", "how many were to be read", INT64, AT(sums.stacks)},
+    {"torn", "... but changed meanwhile", INT64, AT(sums.torn)},
+    {"codes", "list of RawCode; [0] is others", OBJECT, AT(codes)},
+    {"nodes", "list of RawNode; [0] is others", OBJECT, AT(nodes)},
+    {NULL},
+};
+#undef AT
+
+typedef struct {
+    PyObject *function;
+    PyObject *file;
+    int32_t first_line;
+} RawCode;
+
+#define AT(member) offsetof(RawCode, member)
+static const Field code_fields[] = {
+    {"function", "co_qualname", OBJECT, AT(function)},
+    {"file", "co_filename", OBJECT, AT(file)},
+    {"first_line", "co_firstlineno", KNOWN_INT32, AT(first_line)},
+    {NULL},
+};
+#undef AT
+
+typedef struct {
+    ProfileNode node;
+    int32_t thread;
+    Location location;
+} RawNode;
+
+#define AT(member) offsetof(RawNode, member)
+static const Field node_fields[] = {
+    {"parent", "index in nodes, or None", KNOWN_INT32, AT(node.parent)},
+    {"code", "index in codes; None: a thread", KNOWN_INT32, AT(node.code)},
+    {"thread", "index in threads, or None", KNOWN_INT32, AT(thread)},
+    {"line", "as in co_positions()", KNOWN_INT32, AT(location.line)},
+    {"end_line", "...", KNOWN_INT32, AT(location.end_line)},
+    {"column", "...", KNOWN_INT32, AT(location.column)},
+    {"end_column", "...", KNOWN_INT32, AT(location.end_column)},
+    {"held", "weight of its stacks", INT64, AT(node.held)},
+    {"caused", "ns waited meanwhile", INT64, AT(node.caused)},
+    {"samples", "stacks that end here", INT64, AT(node.samples)},
+    {"squared_weights", "sum over them", DOUBLE, AT(node.squared_weights)},
+    {NULL},
+};
+#undef AT
+
 /* Indexes in SnapshotTypes.types, and here. */
-enum { SNAPSHOT, THREAD_SUMS, SEGMENT, STATE_CHANGE };
+enum {
+    SNAPSHOT,
+    THREAD_SUMS,
+    SEGMENT,
+    STATE_CHANGE,
+    RAW_PROFILE,
+    RAW_CODE,
+    RAW_NODE
+};
 
 static const struct {
     const char *name;
@@ -109,6 +178,11 @@ static const struct {
     [STATE_CHANGE] = {"gildemo._core.StateChange",
                       "A thread was seen in another state than before.",
                       change_fields},
+    [RAW_PROFILE] = {"gildemo._core.RawProfile",
+                     "Where a Monitor has seen the GIL held.", profile_fields},
+    [RAW_CODE] = {"gildemo._core.RawCode", "A code object.", code_fields},
+    [RAW_NODE] = {"gildemo._core.RawNode",
+                  "A frame below its caller's, or a thread.", node_fields},
 };
 
 static PyTypeObject *
@@ -251,6 +325,13 @@ new_value(Kind kind, const void *member)
         return new_system_calls(member);
     case OBJECT:
         return Py_NewRef(*(PyObject *const *)member);
+    case STRING:
+        return Py_BuildValue("s", *(const char *const *)member);
+    case KNOWN_INT32:
+        if (*(const int32_t *)member < 0) {
+            Py_RETURN_NONE;
+        }
+        return PyLong_FromLong(*(const int32_t *)member);
     }
     Py_UNREACHABLE();
 }
@@ -290,9 +371,96 @@ new_list(const SnapshotTypes *types, int i, const void *items, int32_t n,
     return list;
 }
 
-PyObject *
-snapshot_new(const SnapshotTypes *types, const History *history)
+static PyObject *
+new_str(const CodeTable *table, int32_t place)
 {
+    const Text text = code_table_text(table, place);
+    return PyUnicode_DecodeUTF8(text.bytes, (Py_ssize_t)text.size,
+                                "surrogatepass");
+}
+
+static PyObject *
+new_code_list(const SnapshotTypes *types, const CodeTable *table)
+{
+    PyObject *list = PyList_New(table->n_codes);
+    for (int32_t i = 0; list != NULL && i < table->n_codes; i++) {
+        const Code *code = &table->codes[i];
+        RawCode raw = {
+            .function = new_str(table, code->name),
+            .file = new_str(table, code->file),
+            .first_line = code->first_line,
+        };
+        PyObject *row = NULL;
+        if (raw.function != NULL && raw.file != NULL) {
+            row = new_row(types, RAW_CODE, &raw);
+        }
+        Py_XDECREF(raw.function);
+        Py_XDECREF(raw.file);
+        if (row == NULL) {
+            Py_CLEAR(list);
+            break;
+        }
+        PyList_SET_ITEM(list, i, row);
+    }
+    return list;
+}
+
+static RawNode
+raw_node(const CodeTable *table, const ProfileNode *node)
+{
+    if (node->code == NO_CODE) {
+        return (RawNode){*node, node->instruction, {-1, -1, -1, -1}};
+    }
+    const Code *code = &table->codes[node->code];
+    const Text locations = code_table_text(table, code->locations);
+    return (RawNode){*node, -1,
+                     location_of((const uint8_t *)locations.bytes,
+                                 locations.size, code->first_line,
+                                 node->instruction)};
+}
+
+static PyObject *
+new_node_list(const SnapshotTypes *types, const Profile *profile)
+{
+    PyObject *list = PyList_New(profile->n_nodes);
+    for (int32_t i = 0; list != NULL && i < profile->n_nodes; i++) {
+        const RawNode raw = raw_node(&profile->codes, &profile->nodes[i]);
+        PyObject *row = new_row(types, RAW_NODE, &raw);
+        if (row == NULL) {
+            Py_CLEAR(list);
+            break;
+        }
+        PyList_SET_ITEM(list, i, row);
+    }
+    return list;
+}
+
+static PyObject *
+new_profile(const SnapshotTypes *types, const SamplerCopy *copy)
+{
+    if (!copy->has_sites) {
+        Py_RETURN_NONE;
+    }
+    RawProfile raw = {
+        .sums = copy->sites,
+        .codes = new_code_list(types, &copy->profile.codes),
+    };
+    if (raw.codes != NULL) {
+        raw.nodes = new_node_list(types, &copy->profile);
+    }
+    PyObject *profile = NULL;
+    if (raw.nodes != NULL) {
+        profile = new_row(types, RAW_PROFILE, &raw);
+    }
+    Py_XDECREF(raw.codes);
+    Py_XDECREF(raw.nodes);
+    return profile;
+}
+
+PyObject *
+snapshot_new(const SnapshotTypes *types, const SamplerCopy *copy)
+{
+    const History *history = &copy->history;
     const Timeline *timeline = &history->timeline;
     Snapshot snapshot = {
         .sums = history->sums,
@@ -314,10 +482,15 @@ snapshot_new(const SnapshotTypes *types, const History *history)
     if (snapshot.changes == NULL) {
         goto done;
     }
+    snapshot.profile = new_profile(types, copy);
+    if (snapshot.profile == NULL) {
+        goto done;
+    }
     result = new_row(types, SNAPSHOT, &snapshot);
 done:
     Py_XDECREF(snapshot.threads);
     Py_XDECREF(snapshot.segments);
     Py_XDECREF(snapshot.changes);
+    Py_XDECREF(snapshot.profile);
     return result;
 }

@@ -1,4 +1,4 @@
-/* A History as Python objects: struct sequences, typed in _core.pyi. */
+/* A SamplerCopy as Python objects: struct sequences, typed in _core.pyi. */
 
 #ifndef GILDEMO_SNAPSHOT_H
 #define GILDEMO_SNAPSHOT_H
@@ -6,9 +6,9 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include "history.h"
+#include "sampler.h"
 
-#define N_SNAPSHOT_TYPES 4
+#define N_SNAPSHOT_TYPES 7
 
 /* Heap types: they belong in the module's state. */
 typedef struct {
@@ -22,6 +22,6 @@ int snapshot_types_traverse(SnapshotTypes *types, visitproc visit, void *arg);
 void snapshot_types_clear(SnapshotTypes *types);
 
 /* Returns a new gildemo._core.Snapshot, or NULL with an exception set. */
-PyObject *snapshot_new(const SnapshotTypes *types, const History *history);
+PyObject *snapshot_new(const SnapshotTypes *types, const SamplerCopy *copy);
 
 #endif /* GILDEMO_SNAPSHOT_H */

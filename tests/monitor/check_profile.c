@@ -68,7 +68,7 @@ check_tree(void)
     profile_add(&p, 3, &stack, 3000, 0);
     CHECK(p.n_nodes == 4);
     CHECK(p.nodes[3].held == 4000 && p.nodes[3].caused == 2000);
-    CHECK(p.nodes[3].samples == 2 && p.nodes[3].squares == 1e6 + 9e6);
+    CHECK(p.nodes[3].samples == 2 && p.nodes[3].squared_weights == 1e6 + 9e6);
     stack.frames[1].instruction = 2;
     profile_add(&p, 3, &stack, 1000, 0);
     CHECK(p.n_nodes == 6);
@@ -153,9 +153,9 @@ check_full(void)
     profile_free(&p);
 }
 
-/* Threads 2 and 4 become others, and 3 gets the place of 2. */
+/* Threads 2 and 4 become others, and 3 gets the index 2. */
 static void
-check_moved_threads(void)
+check_renumbered_threads(void)
 {
     static FrameStack stack;
     Profile p;
@@ -168,8 +168,8 @@ check_moved_threads(void)
         profile_add(&p, thread, &stack, thread * 1000, 1);
     }
     CHECK(p.n_nodes == 1 + 4 * 3);
-    const int32_t places[] = {0, 1, 0, 2, 0};
-    profile_move_threads(&p, places);
+    const int32_t new_indexes[] = {0, 1, 0, 2, 0};
+    profile_renumber(&p, new_indexes);
     CHECK(held_by_all(&p) == 10000);
     /* Of 2 and 4 the thread is one node, but they were called elsewhere. */
     CHECK(p.n_nodes == 1 + 2 * 3 + 5);
@@ -226,7 +226,7 @@ main(void)
     check_tree();
     check_recursion();
     check_full();
-    check_moved_threads();
+    check_renumbered_threads();
     check_weights();
     return 0;
 }

@@ -21,6 +21,8 @@ typedef struct {
     int stop; /* atomic */
     PyThreadState *tstate;
     uint64_t id;
+    int64_t reads;
+    int64_t torn;
     int64_t frames_read;
 } State;
 
@@ -167,11 +169,11 @@ read_until_stopped(void *arg)
         return NULL;
     }
     while (!__atomic_load_n(&state->stop, __ATOMIC_RELAXED)) {
-        if (frames_read(&state->frames, &copy, state->tstate, state->id,
-                        &stack)
-            == FRAMES_READ) {
-            state->frames_read += stack.n;
-        }
+        const FramesOutcome outcome = frames_read(
+            &state->frames, &copy, state->tstate, state->id, &stack);
+        state->reads++;
+        state->torn += outcome == FRAMES_TORN;
+        state->frames_read += outcome == FRAMES_READ ? stack.n : 0;
     }
     safe_copy_close(&copy);
     return NULL;
@@ -209,9 +211,9 @@ stop(PyObject *module, PyObject *Py_UNUSED(ignored))
     if (codes == NULL) {
         return NULL;
     }
-    return Py_BuildValue("(LLLN)", (long long)state->frames.reads,
-                         (long long)state->frames.torn,
-                         (long long)state->frames_read, codes);
+    return Py_BuildValue("(LLLN)", (long long)state->reads,
+                         (long long)state->torn, (long long)state->frames_read,
+                         codes);
 }
 
 static PyObject *

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from gildemo import _core
 from gildemo.monitor._confidence import equal_samples, half_width
 from gildemo.monitor._intervals import Interval, thread_intervals
+from gildemo.monitor.profile import Frame, Node, Profile
 from gildemo.monitor.record import STATES, GilRecord, Share, ThreadRecord
 
 
@@ -24,6 +25,7 @@ def record_of(snapshot: _core.Snapshot, names: Mapping[int, str]) -> GilRecord:
         timeline=tuple(_timeline(snapshot, indexes)),
         resolution=snapshot.resolution / 1e9,
         cpu=snapshot.cpu / 1e9,
+        profile=_profile(snapshot.profile, indexes),
     )
 
 
@@ -113,6 +115,40 @@ def _timeline(
     for segment, end in zip(snapshot.segments, ends, strict=True):
         # The holder is negative if there is none, and then has no index.
         yield segment.begin, end, indexes.get(segment.holder)
+
+
+def _profile(raw: _core.RawProfile | None, indexes: Mapping[int, int]) -> Profile:
+    """Return the profile; indexes: in the record, of the threads of the snapshot.
+
+    Of a function's instructions many are at one place, so nodes of the snapshot become one.
+    """
+    if raw is None:
+        return Profile(unavailable="the monitor was started with sites=False")
+    frames: dict[Frame, int] = {}
+    nodes: dict[tuple[int | None, int | None, int | None], list[float]] = {}
+    places: list[int] = []
+    for row in raw.nodes:
+        frame = None
+        if row.code is not None:
+            location = (row.line, row.end_line, row.column, row.end_column)
+            frame = frames.setdefault(Frame(*raw.codes[row.code], *location), len(frames))
+        thread = None if row.thread is None else indexes.get(row.thread)
+        parent = None if row.parent is None else places[row.parent]
+        sums = nodes.setdefault((parent, frame, thread), [len(nodes), 0, 0, 0, 0.0])
+        places.append(int(sums[0]))
+        for i, value in enumerate((row.held, row.caused, row.samples, row.squared_weights), 1):
+            sums[i] += value
+    return Profile(
+        frames=tuple(frames),
+        nodes=tuple(
+            Node(*key, held / 1e9, caused / 1e9, int(samples), squared_weights / 1e18)
+            for key, (_, held, caused, samples, squared_weights) in nodes.items()
+        ),
+        stacks=raw.stacks,
+        torn=raw.torn,
+        waiting_known=raw.waiters_known,
+        unavailable=raw.unavailable,
+    )
 
 
 def _fraction(part: int, whole: int) -> float:
