@@ -32,6 +32,38 @@ history_init(History *history, int64_t now)
     return 0;
 }
 
+/* Keeps the longest holds, in order. */
+static void
+add_long_hold(History *history, LongHold hold)
+{
+    LongHold *const holds = history->long_holds;
+    int32_t i = history->n_long_holds;
+    while (i > 0
+           && hold.end - hold.begin > holds[i - 1].end - holds[i - 1].begin) {
+        if (i < MAX_LONG_HOLDS) {
+            holds[i] = holds[i - 1];
+        }
+        i--;
+    }
+    if (i < MAX_LONG_HOLDS) {
+        holds[i] = hold;
+        history->n_long_holds += history->n_long_holds < MAX_LONG_HOLDS;
+    }
+}
+
+static void
+end_hold(History *history, int64_t end)
+{
+    const int32_t holder = history->holder;
+    if (holder != NOBODY) {
+        const int64_t begin = history->held_since;
+        int64_t *longest = &history->threads[holder].longest_hold;
+        *longest = MAX(*longest, end - begin);
+        add_long_hold(history,
+                      (LongHold){begin, end, holder, history->holder_node});
+    }
+}
+
 int
 history_copy(const History *history, History *copy)
 {
@@ -48,11 +80,8 @@ history_copy(const History *history, History *copy)
             thread->lifetime += copy->sums.end - thread->present_since;
         }
     }
-    if (copy->holder != NOBODY) {
-        /* The hold that has not ended yet. */
-        int64_t *longest = &copy->threads[copy->holder].longest_hold;
-        *longest = MAX(*longest, copy->sums.end - copy->held_since);
-    }
+    /* The hold that has not ended yet. */
+    end_hold(copy, copy->sums.end);
     return 0;
 }
 
@@ -72,8 +101,20 @@ history_start(History *history, const Sample *first, int switches_known,
     history->switches_begin = first->switches;
     history->switches_now = first->switches;
     history->holder = first->holder;
+    history->holder_node = NO_STACK;
     history->held_since = first->time;
     timeline_add_segment(&history->timeline, first->time, first->holder);
+}
+
+static void
+change_state(History *history, int32_t index, RunState state)
+{
+    ThreadSums *thread = &history->threads[index];
+    if (thread->state != state) {
+        thread->state = state;
+        timeline_add_change(&history->timeline,
+                            (StateChange){history->sums.end, index, state});
+    }
 }
 
 int32_t
@@ -118,7 +159,7 @@ history_end_thread(History *history, int32_t index)
     if (index != OTHER_THREADS) {
         ThreadSums *thread = &history->threads[index];
         thread->lifetime += history->sums.end - thread->present_since;
-        history_set_state(history, index, ABSENT);
+        change_state(history, index, ABSENT);
     }
 }
 
@@ -126,7 +167,7 @@ void
 history_resume_thread(History *history, int32_t index)
 {
     history->threads[index].present_since = history->sums.end;
-    history_set_state(history, index, NOT_OBSERVED);
+    change_state(history, index, NOT_OBSERVED);
 }
 
 static int
@@ -185,6 +226,10 @@ history_fold_ended(History *history, int32_t *new_indexes)
         if (history->holder != NOBODY) {
             history->holder = new_indexes[history->holder];
         }
+        for (int32_t i = 0; i < history->n_long_holds; i++) {
+            LongHold *hold = &history->long_holds[i];
+            hold->holder = new_indexes[hold->holder];
+        }
     }
     return folded;
 }
@@ -214,11 +259,9 @@ history_add_sample(History *history, const Sample *sample)
        the GIL in between; CPython's count tells. */
     if (sample->holder != last_holder
         || sample->switches != history->switches_now) {
-        if (last_holder != NOBODY) {
-            int64_t *longest = &history->threads[last_holder].longest_hold;
-            *longest = MAX(*longest, last_hold);
-        }
+        end_hold(history, boundary);
         history->holder = sample->holder;
+        history->holder_node = NO_STACK;
         history->held_since = boundary;
     }
     timeline_add_segment(&history->timeline, boundary, sample->holder);
@@ -256,13 +299,38 @@ history_add_thread_sample(History *history, int32_t index, ThreadSample sample)
 }
 
 void
+history_set_stack(History *history, int32_t node)
+{
+    history->holder_node = node;
+    timeline_set_node(&history->timeline, node);
+}
+
+static void
+renumber_node(int32_t *node, const int32_t *new_nodes)
+{
+    if (*node != NO_STACK) {
+        *node = new_nodes[*node];
+    }
+}
+
+void
+history_renumber_nodes(History *history, const int32_t *new_nodes)
+{
+    renumber_node(&history->holder_node, new_nodes);
+    for (int32_t i = 0; i < history->n_long_holds; i++) {
+        renumber_node(&history->long_holds[i].node, new_nodes);
+    }
+    for (int32_t i = 0; i < history->timeline.n_segments; i++) {
+        renumber_node(&history->timeline.segments[i].node, new_nodes);
+    }
+}
+
+void
 history_set_state(History *history, int32_t index, RunState state)
 {
-    ThreadSums *thread = &history->threads[index];
-    if (thread->state != state) {
-        thread->state = state;
-        timeline_add_change(&history->timeline,
-                            (StateChange){history->sums.end, index, state});
+    /* A thread may have ended since it was sampled. */
+    if (history->threads[index].state != ABSENT) {
+        change_state(history, index, state);
     }
 }
 

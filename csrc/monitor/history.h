@@ -55,19 +55,29 @@ typedef struct {
 /* Sums for one thread. */
 typedef struct {
     unsigned long native_id;
-    int64_t held;            /* weight of samples with it as holder; ns */
-    int64_t longest_hold;    /* ns */
-    int64_t lifetime;        /* for which it had a thread state; ns */
+    int64_t held;         /* weight of samples with it as holder; ns */
+    int64_t longest_hold; /* ns */
+    int64_t lifetime;     /* for which it had a thread state; ns */
     int64_t samples[N_SAMPLED_STATES]; /* scans that found it in each state */
     SystemCallSamples system_calls[MAX_SYSTEM_CALLS];
-    int64_t cpu;             /* CPU time since `begin` in ns; -1 if unknown */
+    int64_t cpu; /* CPU time since `begin` in ns; -1 if unknown */
 
     /* What the functions here need. */
-    int64_t cpu_begin; /* its CPU clock at `begin`; -1 if unknown */
+    int64_t cpu_begin;     /* its CPU clock at `begin`; -1 if unknown */
     int64_t present_since; /* ns on the monotonic clock */
     RunState state;        /* when it was last sampled */
     unsigned long sampled_at_switch; /* the count at its newest sample */
 } ThreadSums;
+
+/* One of the longest holds. */
+typedef struct {
+    int64_t begin; /* ns on the monotonic clock */
+    int64_t end;
+    int32_t holder; /* an index in History.threads */
+    int32_t node;   /* of the last stack read in it; NO_STACK if none was */
+} LongHold;
+
+#define MAX_LONG_HOLDS 10
 
 typedef struct {
     Sums sums;
@@ -75,7 +85,11 @@ typedef struct {
     int32_t n_threads;
     Timeline timeline;
 
+    LongHold long_holds[MAX_LONG_HOLDS]; /* the longest first */
+    int32_t n_long_holds;
+
     int32_t holder;               /* of the newest sample */
+    int32_t holder_node;          /* the last stack read in this hold */
     int64_t held_since;           /* ns on the monotonic clock */
     unsigned long switches_begin; /* CPython's count at the start */
     unsigned long switches_now;   /* at the newest sample */
@@ -115,6 +129,10 @@ int32_t history_fold_ended(History *history, int32_t *new_indexes);
 int64_t history_add_sample(History *history, const Sample *sample);
 void history_add_thread_sample(History *history, int32_t index,
                                ThreadSample sample);
+/* The stack of the holder at the newest sample is this node of a profile. */
+void history_set_stack(History *history, int32_t node);
+/* Node i of the profile has become new_nodes[i]. */
+void history_renumber_nodes(History *history, const int32_t *new_nodes);
 /* What the thread does at the newest sample. */
 void history_set_state(History *history, int32_t index, RunState state);
 /* Returns for how long the threads with this native id have held the GIL. */

@@ -142,7 +142,7 @@ fold_recursion(const FrameStack *stack, Frame *folded)
     return n;
 }
 
-void
+int32_t
 profile_add(Profile *p, int32_t thread, const FrameStack *stack,
             int64_t weight, int waiters)
 {
@@ -163,9 +163,10 @@ profile_add(Profile *p, int32_t thread, const FrameStack *stack,
     node->caused += weight * waiters;
     node->samples++;
     node->squared_weights += (double)weight * (double)weight;
+    return at;
 }
 
-void
+const int32_t *
 profile_renumber(Profile *p, const int32_t *new_indexes)
 {
     /* The tree is built again, at the same place: a node never comes later
@@ -191,4 +192,5 @@ profile_renumber(Profile *p, const int32_t *new_indexes)
         node->samples += old.samples;
         node->squared_weights += old.squared_weights;
     }
+    return moved;
 }

@@ -63,10 +63,12 @@ int profile_copy(const Profile *profile, Profile *copy);
    part of the samples weigh as much as the samples. */
 int64_t profile_weight(Profile *profile, int64_t sample_weight);
 /* The thread with this index held the GIL with this stack, of code in `codes`,
-   while so many others waited. NULL: the stack is not known. */
-void profile_add(Profile *profile, int32_t thread, const FrameStack *stack,
-                 int64_t weight, int waiters);
-/* Thread i gets the index new_indexes[i]. Several may get the same one. */
-void profile_renumber(Profile *profile, const int32_t *new_indexes);
+   while so many others waited. NULL: the stack is not known. Returns the index
+   of the stack's node. */
+int32_t profile_add(Profile *profile, int32_t thread, const FrameStack *stack,
+                    int64_t weight, int waiters);
+/* Thread i gets the index new_indexes[i]. Several may get the same one, and
+   then their nodes do. Node i gets the index that the result has for i. */
+const int32_t *profile_renumber(Profile *profile, const int32_t *new_indexes);
 
 #endif /* GILDEMO_PROFILE_H */

@@ -76,8 +76,27 @@ is_waiting(const Sampler *sampler, int32_t index, const OsThreadState *state)
            || sleeps_for_gil(sampler, state);
 }
 
+/* The state of a thread that sleeps in a futex, and not for the GIL. Whether
+   it has work to do, the code tells in which it sleeps. */
 static RunState
-run_state(const Sampler *sampler, int32_t index, const OsThreadState *state)
+state_in_futex(Sampler *sampler, const ThreadState *thread, SafeCopy *copy)
+{
+    if (!sampler->history.sums.waiting_known || sampler->sites == NULL) {
+        return NOT_OBSERVED;
+    }
+    switch (sites_is_idle(sampler->sites, copy, thread->address, thread->id)) {
+    case 0:
+        return LOCKED;
+    case 1:
+        return IDLE;
+    default:
+        return NOT_OBSERVED;
+    }
+}
+
+static RunState
+run_state(Sampler *sampler, int32_t index, const ThreadState *thread,
+          const OsThreadState *state, SafeCopy *copy)
 {
     if (index == sampler->history.holder) {
         return HOLDS;
@@ -89,11 +108,8 @@ run_state(const Sampler *sampler, int32_t index, const OsThreadState *state)
     case OS_THREAD_RUNS:
         return COMPUTES;
     case OS_THREAD_SLEEPS:
-        if (state->futex == 0) {
-            return IN_SYSTEM_CALL;
-        }
-        /* It may wait for the GIL where that can't be seen. */
-        return sampler->history.sums.waiting_known ? LOCKED : NOT_OBSERVED;
+        return state->futex != 0 ? state_in_futex(sampler, thread, copy)
+                                 : IN_SYSTEM_CALL;
     case OS_THREAD_UNKNOWN:
         break;
     }
@@ -101,19 +117,21 @@ run_state(const Sampler *sampler, int32_t index, const OsThreadState *state)
 }
 
 static void
-sample_thread(Sampler *sampler, int32_t index, unsigned long native_id)
+sample_thread(Sampler *sampler, int32_t index, const ThreadState *thread,
+              SafeCopy *copy)
 {
-    const OsThreadState state = os_thread_state(native_id);
-    history_add_thread_sample(&sampler->history, index,
-                              (ThreadSample){
-                                  .state = run_state(sampler, index, &state),
-                                  .system_call = state.system_call,
-                                  .cpu = os_thread_cpu_time(native_id),
-                              });
+    const OsThreadState state = os_thread_state(thread->native_id);
+    history_add_thread_sample(
+        &sampler->history, index,
+        (ThreadSample){
+            .state = run_state(sampler, index, thread, &state, copy),
+            .system_call = state.system_call,
+            .cpu = os_thread_cpu_time(thread->native_id),
+        });
 }
 
 static void
-scan_threads(Sampler *sampler)
+scan_threads(Sampler *sampler, SafeCopy *copy)
 {
     known_threads_refresh(&sampler->known, &sampler->gil, &sampler->history,
                           0);
@@ -124,8 +142,8 @@ scan_threads(Sampler *sampler)
         const int32_t next = (sampler->last_scanned + 1) % list->n;
         sampler->last_scanned = next;
         if (list->indexes[next] != OTHER_THREADS) {
-            sample_thread(sampler, list->indexes[next],
-                          list->states[next].native_id);
+            sample_thread(sampler, list->indexes[next], &list->states[next],
+                          copy);
         }
     }
 }
@@ -137,7 +155,9 @@ make_room(Sampler *sampler)
     if (history_fold_ended(&sampler->history, new_indexes) > 0) {
         known_threads_renumber(&sampler->known, new_indexes);
         if (sampler->sites != NULL) {
-            profile_renumber(&sampler->sites->profile, new_indexes);
+            const int32_t *new_nodes =
+                profile_renumber(&sampler->sites->profile, new_indexes);
+            history_renumber_nodes(&sampler->history, new_nodes);
         }
     }
 }
@@ -185,20 +205,24 @@ add_sample(Sampler *sampler, const GilSample *seen, int64_t now,
     const int64_t last_hold = history_add_sample(history, &sample);
     /* Before all else, because the holder goes on. */
     if (sampler->sites != NULL && holder != NOBODY) {
-        sites_add_sample(sampler->sites, copy,
-                         &(HeldSample){
-                             .thread = holder,
-                             .tstate = seen->holder,
-                             .id = id,
-                             .weight = sample.weight,
-                             .held_since = history->held_since,
-                             .waiters = seen->waiters,
-                         });
+        const int32_t node =
+            sites_add_sample(sampler->sites, copy,
+                             &(HeldSample){
+                                 .thread = holder,
+                                 .tstate = seen->holder,
+                                 .id = id,
+                                 .weight = sample.weight,
+                                 .held_since = history->held_since,
+                                 .waiters = seen->waiters,
+                             });
+        if (node != NO_NODE) {
+            history_set_stack(history, node);
+        }
     }
     note_handoff(sampler, last_holder, last_hold);
     if (sampling_plan_random(&sampler->plan) * SCAN_INTERVAL_NS
         < (double)sample.weight) {
-        scan_threads(sampler);
+        scan_threads(sampler, copy);
         if (history->n_threads > MAX_THREADS - SPARE_THREADS) {
             make_room(sampler);
         }

@@ -2,6 +2,8 @@
 
 #include "sites.h"
 
+#include <string.h>
+
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
 int
@@ -45,13 +47,13 @@ waiters_in_hold(Sites *sites, const HeldSample *sample)
     return sites->waiters;
 }
 
-void
+int32_t
 sites_add_sample(Sites *sites, SafeCopy *copy, const HeldSample *sample)
 {
     const int waiters = waiters_in_hold(sites, sample);
     const int64_t weight = profile_weight(&sites->profile, sample->weight);
     if (weight == 0 || sites->sums.unavailable != NULL) {
-        return;
+        return NO_NODE;
     }
     FramesOutcome outcome = FRAMES_GONE;
     if (copy != NULL && sample->id != 0) {
@@ -60,7 +62,41 @@ sites_add_sample(Sites *sites, SafeCopy *copy, const HeldSample *sample)
     }
     sites->sums.stacks++;
     sites->sums.torn += outcome == FRAMES_TORN;
-    profile_add(&sites->profile, sample->thread,
-                outcome == FRAMES_READ ? &sites->stack : NULL, weight,
-                waiters);
+    const int is_read = outcome == FRAMES_READ;
+    const int32_t node =
+        profile_add(&sites->profile, sample->thread,
+                    is_read ? &sites->stack : NULL, weight, waiters);
+    return is_read ? node : NO_NODE;
+}
+
+static int
+ends_with(Text text, const char *end)
+{
+    const size_t size = strlen(end);
+    return text.size >= size
+           && memcmp(text.bytes + text.size - size, end, size) == 0;
+}
+
+/* The files of the standard library in which threads sleep for want of work,
+   or until others have done theirs. */
+static int
+is_file_of_idle_threads(Text file)
+{
+    return ends_with(file, "/threading.py") || ends_with(file, "/queue.py")
+           || strstr(file.bytes, "/concurrent/futures/") != NULL
+           || strstr(file.bytes, "/multiprocessing/") != NULL;
+}
+
+int
+sites_is_idle(Sites *sites, SafeCopy *copy, const void *tstate, uint64_t id)
+{
+    if (copy == NULL || sites->sums.unavailable != NULL
+        || frames_read(&sites->frames, copy, tstate, id, &sites->stack)
+               != FRAMES_READ
+        || sites->stack.n == 0) {
+        return -1;
+    }
+    const CodeTable *codes = &sites->profile.codes;
+    const Code *code = &codes->codes[sites->stack.frames[0].code];
+    return is_file_of_idle_threads(code_table_text(codes, code->file));
 }

@@ -44,7 +44,14 @@ int sites_open(Sites *sites, int waiters_known, uint64_t seed);
 void sites_close(Sites *sites);
 void sites_free(Sites *sites);
 
-/* With the copy of the calling thread, or NULL if it has none. */
-void sites_add_sample(Sites *sites, SafeCopy *copy, const HeldSample *sample);
+/* With the copy of the calling thread, or NULL if it has none. Returns the
+   node of the holder's stack, or NO_NODE if the stack was not read. */
+int32_t sites_add_sample(Sites *sites, SafeCopy *copy,
+                         const HeldSample *sample);
+/* Whether a thread that sleeps has nothing to do: its innermost frame is in
+   threading, queue, concurrent.futures or multiprocessing. Returns -1 if that
+   is unknown. */
+int sites_is_idle(Sites *sites, SafeCopy *copy, const void *tstate,
+                  uint64_t id);
 
 #endif /* GILDEMO_SITES_H */

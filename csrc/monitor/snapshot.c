@@ -18,12 +18,12 @@ typedef enum {
     KNOWN_INT64, /* an int64_t; None if it is negative */
     NATIVE_ID,   /* an unsigned long */
     DOUBLE,
-    BOOL,   /* an int */
-    STATE,  /* a RunState: its name, or None for ABSENT */
+    BOOL,          /* an int */
+    STATE,         /* a RunState: its name, or None for ABSENT */
     STATE_SAMPLES, /* an array: a dict of name to samples */
     SYSTEM_CALLS,  /* an array: a dict of name to samples */
     OBJECT,        /* a PyObject * */
-    STRING, /* a const char *; None if it is NULL */
+    STRING,        /* a const char *; None if it is NULL */
     KNOWN_INT32,
 } Kind;
 
@@ -42,6 +42,7 @@ typedef struct {
     PyObject *threads;
     PyObject *segments;
     PyObject *changes;
+    PyObject *long_holds;
     PyObject *profile;
 } Snapshot;
 
@@ -61,6 +62,7 @@ static const Field snapshot_fields[] = {
     {"threads", "list of ThreadSums; [0] is others", OBJECT, AT(threads)},
     {"segments", "list of Segment", OBJECT, AT(segments)},
     {"changes", "list of StateChange", OBJECT, AT(changes)},
+    {"long_holds", "list of LongHold", OBJECT, AT(long_holds)},
     {"profile", "a RawProfile, or None", OBJECT, AT(profile)},
     {NULL},
 };
@@ -83,6 +85,17 @@ static const Field thread_fields[] = {
 static const Field segment_fields[] = {
     {"begin", "ns of time.monotonic_ns()", INT64, AT(begin)},
     {"holder", "index in threads; -1 for nobody", INT32, AT(holder)},
+    {"node", "of the last stack, or None", KNOWN_INT32, AT(node)},
+    {NULL},
+};
+#undef AT
+
+#define AT(member) offsetof(LongHold, member)
+static const Field long_hold_fields[] = {
+    {"begin", "ns of time.monotonic_ns()", INT64, AT(begin)},
+    {"end", "ns of time.monotonic_ns()", INT64, AT(end)},
+    {"holder", "index in threads", INT32, AT(holder)},
+    {"node", "of the last stack, or None", KNOWN_INT32, AT(node)},
     {NULL},
 };
 #undef AT
@@ -158,6 +171,7 @@ enum {
     THREAD_SUMS,
     SEGMENT,
     STATE_CHANGE,
+    LONG_HOLD,
     RAW_PROFILE,
     RAW_CODE,
     RAW_NODE
@@ -178,6 +192,8 @@ static const struct {
     [STATE_CHANGE] = {"gildemo._core.StateChange",
                       "A thread was seen in another state than before.",
                       change_fields},
+    [LONG_HOLD] = {"gildemo._core.LongHold", "One of the longest holds.",
+                   long_hold_fields},
     [RAW_PROFILE] = {"gildemo._core.RawProfile",
                      "Where a Monitor has seen the GIL held.", profile_fields},
     [RAW_CODE] = {"gildemo._core.RawCode", "A code object.", code_fields},
@@ -482,6 +498,11 @@ snapshot_new(const SnapshotTypes *types, const SamplerCopy *copy)
     if (snapshot.changes == NULL) {
         goto done;
     }
+    snapshot.long_holds = new_list(types, LONG_HOLD, history->long_holds,
+                                   history->n_long_holds, sizeof(LongHold));
+    if (snapshot.long_holds == NULL) {
+        goto done;
+    }
     snapshot.profile = new_profile(types, copy);
     if (snapshot.profile == NULL) {
         goto done;
@@ -491,6 +512,7 @@ done:
     Py_XDECREF(snapshot.threads);
     Py_XDECREF(snapshot.segments);
     Py_XDECREF(snapshot.changes);
+    Py_XDECREF(snapshot.long_holds);
     Py_XDECREF(snapshot.profile);
     return result;
 }

@@ -8,7 +8,7 @@
 
 #include "sampler.h"
 
-#define N_SNAPSHOT_TYPES 7
+#define N_SNAPSHOT_TYPES 8
 
 /* Heap types: they belong in the module's state. */
 typedef struct {

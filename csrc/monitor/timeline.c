@@ -103,8 +103,15 @@ timeline_add_segment(Timeline *timeline, int64_t begin, int32_t holder)
     }
     const int32_t n = timeline->n_segments;
     if (n == 0 || timeline->segments[n - 1].holder != holder) {
-        timeline->segments[timeline->n_segments++] = (Segment){begin, holder};
+        timeline->segments[timeline->n_segments++] =
+            (Segment){begin, holder, NO_STACK};
     }
+}
+
+void
+timeline_set_node(Timeline *timeline, int32_t node)
+{
+    timeline->segments[timeline->n_segments - 1].node = node;
 }
 
 /* A state that lasts for less than the resolution is left out: the state

@@ -23,11 +23,14 @@
 #define OTHER_THREADS 0
 /* Instead of an index: no thread held the GIL. */
 #define NOBODY (-1)
+/* Instead of the node of a profile. */
+#define NO_STACK (-1)
 
 /* The holder changed. A segment ends where the next one begins. */
 typedef struct {
     int64_t begin;  /* ns on the monotonic clock */
     int32_t holder; /* an index, or NOBODY */
+    int32_t node;   /* of the last stack read in it; NO_STACK if none was */
 } Segment;
 
 /* A thread was seen in another state than before. */
@@ -55,6 +58,8 @@ void timeline_free(Timeline *timeline);
 /* From `begin` on, `holder` holds the GIL. */
 void timeline_add_segment(Timeline *timeline, int64_t begin, int32_t holder);
 void timeline_add_change(Timeline *timeline, StateChange change);
+/* The newest segment's holder has this stack. */
+void timeline_set_node(Timeline *timeline, int32_t node);
 /* Thread i gets the index new_indexes[i]. Several may become OTHER_THREADS,
    whose changes are left out. */
 void timeline_renumber(Timeline *timeline, const int32_t *new_indexes);

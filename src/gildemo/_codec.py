@@ -87,6 +87,8 @@ def _decoder(hint: Any) -> _Decoder:
         return functools.partial(_own, hint)
     if dataclasses.is_dataclass(hint):
         return functools.partial(_dataclass, hint)
+    if isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields"):
+        return functools.partial(_named_tuple, hint)
     if origin in (types.UnionType, typing.Union):
         return functools.partial(_union, tuple(map(_decoder, arguments)))
     if origin is tuple and arguments[-1] is Ellipsis:
@@ -155,6 +157,12 @@ def _row(decoders: tuple[_Decoder, ...], value: Any) -> tuple[Any, ...]:
     if len(items) != len(decoders):
         raise _InvalidError(f"a list of {len(decoders)}", value)
     return tuple(decoder(item) for decoder, item in zip(decoders, items, strict=True))
+
+
+def _named_tuple(cls: Any, value: Any) -> Any:
+    hints = typing.get_type_hints(cls)
+    decoders = tuple(_decoder(hints[name]) for name in cls._fields)
+    return cls(*_row(decoders, value))
 
 
 def _mapping(decoder: _Decoder, value: Any) -> dict[str, Any]:

@@ -56,6 +56,8 @@ class Snapshot(structseq[Any], tuple[Any, ...]):
     @property
     def changes(self) -> list[StateChange]: ...
     @property
+    def long_holds(self) -> list[LongHold]: ...
+    @property
     def profile(self) -> RawProfile | None: ...
 
 @final
@@ -77,12 +79,26 @@ class ThreadSums(structseq[Any], tuple[Any, ...]):
     def cpu(self) -> int | None: ...
 
 @final
-class Segment(structseq[int], tuple[int, int]):
+class Segment(structseq[Any], tuple[int, int, int | None]):
     __match_args__: ClassVar[tuple[str, ...]]
     @property
     def begin(self) -> int: ...
     @property
     def holder(self) -> int: ...
+    @property
+    def node(self) -> int | None: ...
+
+@final
+class LongHold(structseq[Any], tuple[int, int, int, int | None]):
+    __match_args__: ClassVar[tuple[str, ...]]
+    @property
+    def begin(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+    @property
+    def holder(self) -> int: ...
+    @property
+    def node(self) -> int | None: ...
 
 @final
 class StateChange(structseq[Any], tuple[int, int, str | None]):

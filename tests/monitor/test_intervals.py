@@ -14,7 +14,7 @@ def intervals(
     """segments: (begin, holder); changes: (time, thread, state)."""
     fields = {
         "end": end,
-        "segments": [_core.Segment(segment) for segment in segments],
+        "segments": [_core.Segment((*segment, None)) for segment in segments],
         "changes": [_core.StateChange(change) for change in changes],
     }
     snapshot = _core.Snapshot([fields.get(name) for name in _core.Snapshot.__match_args__])

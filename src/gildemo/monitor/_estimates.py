@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 
 from gildemo import _core
 from gildemo.monitor._confidence import equal_samples, half_width
 from gildemo.monitor._intervals import Interval, thread_intervals
-from gildemo.monitor.profile import Frame, Node, Profile
-from gildemo.monitor.record import STATES, GilRecord, Share, ThreadRecord
+from gildemo.monitor._profiles import profile_of
+from gildemo.monitor._stacks import stack
+from gildemo.monitor.profile import Profile
+from gildemo.monitor.record import STATES, GilRecord, LongHold, Share, ThreadRecord
 
 
 def record_of(snapshot: _core.Snapshot, names: Mapping[int, str]) -> GilRecord:
     """Return the record of what a monitor has seen so far; names: of threads by native id."""
     threads, indexes = _threads(snapshot, names)
+    profile, nodes = profile_of(snapshot.profile, indexes)
     return GilRecord(
         duration=(snapshot.end - snapshot.begin) / 1e9,
         samples=snapshot.samples,
@@ -23,9 +27,14 @@ def record_of(snapshot: _core.Snapshot, names: Mapping[int, str]) -> GilRecord:
         longest_hold=max((thread.longest_hold for thread in threads), default=0.0),
         threads=tuple(threads),
         timeline=tuple(_timeline(snapshot, indexes)),
+        timeline_nodes=tuple(nodes.get(segment.node) for segment in snapshot.segments),
+        longest_holds=tuple(
+            _long_hold(hold, indexes, profile, nodes, threads) for hold in snapshot.long_holds
+        ),
         resolution=snapshot.resolution / 1e9,
         cpu=snapshot.cpu / 1e9,
-        profile=_profile(snapshot.profile, indexes),
+        profile=profile,
+        pid=os.getpid(),
     )
 
 
@@ -117,37 +126,27 @@ def _timeline(
         yield segment.begin, end, indexes.get(segment.holder)
 
 
-def _profile(raw: _core.RawProfile | None, indexes: Mapping[int, int]) -> Profile:
-    """Return the profile; indexes: in the record, of the threads of the snapshot.
-
-    Of a function's instructions many are at one place, so nodes of the snapshot become one.
-    """
-    if raw is None:
-        return Profile(unavailable="the monitor was started with sites=False")
-    frames: dict[Frame, int] = {}
-    nodes: dict[tuple[int | None, int | None, int | None], list[float]] = {}
-    places: list[int] = []
-    for row in raw.nodes:
-        frame = None
-        if row.code is not None:
-            location = (row.line, row.end_line, row.column, row.end_column)
-            frame = frames.setdefault(Frame(*raw.codes[row.code], *location), len(frames))
-        thread = None if row.thread is None else indexes.get(row.thread)
-        parent = None if row.parent is None else places[row.parent]
-        sums = nodes.setdefault((parent, frame, thread), [len(nodes), 0, 0, 0, 0.0])
-        places.append(int(sums[0]))
-        for i, value in enumerate((row.held, row.caused, row.samples, row.squared_weights), 1):
-            sums[i] += value
-    return Profile(
-        frames=tuple(frames),
-        nodes=tuple(
-            Node(*key, held / 1e9, caused / 1e9, int(samples), squared_weights / 1e18)
-            for key, (_, held, caused, samples, squared_weights) in nodes.items()
+def _long_hold(
+    hold: _core.LongHold,
+    indexes: Mapping[int, int],
+    profile: Profile,
+    nodes: Mapping[int | None, int],
+    threads: Sequence[ThreadRecord],
+) -> LongHold:
+    node = nodes.get(hold.node)
+    return LongHold(
+        begin=hold.begin,
+        seconds=(hold.end - hold.begin) / 1e9,
+        thread=indexes.get(hold.holder),
+        stack=() if node is None else tuple(stack(profile, profile.nodes[node])),
+        waiters=tuple(
+            index
+            for index, thread in enumerate(threads)
+            if any(
+                state == "waits" and start < hold.end and end > hold.begin
+                for start, end, state in thread.intervals
+            )
         ),
-        stacks=raw.stacks,
-        torn=raw.torn,
-        waiting_known=raw.waiters_known,
-        unavailable=raw.unavailable,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gildemo import _codec
-from gildemo.monitor.profile import Profile
+from gildemo.monitor.profile import Frame, Profile
 
 # What a thread does. The states of a thread add up to its lifetime.
 STATES = (
@@ -46,6 +46,20 @@ class ThreadRecord:
 
 
 @dataclass(frozen=True)
+class LongHold:
+    """A time for which one thread held the GIL, as far as samples and switches show."""
+
+    begin: int  # ns of time.monotonic_ns()
+    seconds: float
+    thread: int | None  # an index into GilRecord.threads, or None if the thread is not known
+    # The stack of the holder when it was last read, the innermost frame first; empty if it was
+    # not read.
+    stack: tuple[Frame, ...] = ()
+    # Indexes into GilRecord.threads: which threads were seen to wait meanwhile.
+    waiters: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class Share:
     """A fraction of the time, estimated from samples.
 
@@ -77,10 +91,15 @@ class GilRecord:
     # (start, end, holder): times in ns of time.monotonic_ns(), and an index into `threads`, or
     # None while no thread held the GIL. Changes are placed halfway between two samples.
     timeline: tuple[tuple[int, int, int | None], ...] = ()
-    # The timeline and the waits of a long run leave out what is shorter than this; seconds.
+    # The timeline and the intervals of a long run leave out what is shorter than this; seconds.
     resolution: float = 0.0
     cpu: float = 0.0  # CPU time that the monitor itself took; seconds
+    # For each interval of the timeline, an index into `profile.nodes`: the last stack of the holder
+    # that was read in it, or None if none was.
+    timeline_nodes: tuple[int | None, ...] = ()
+    longest_holds: tuple[LongHold, ...] = ()  # the ten longest, the longest first
     profile: Profile = field(default_factory=Profile)  # which code held the GIL
+    pid: int | None = None  # of the process that was watched
 
     def to_dict(self) -> dict[str, Any]:
         """Return values that the json module can write."""
