@@ -14,22 +14,20 @@ import pytest
 import tasks_for_tests
 from gildemo import MeasurementError, compare, executors
 from gildemo.executors import ExecutorKind, resolve
+from gildemo.executors.registry import KINDS
 
 # It warns of the thread with which pytest's faulthandler_timeout watches each test.
 pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
 
 START_METHODS = ("fork", "spawn", "forkserver")
 NAMES = [
-    "serial",
-    "threads",
-    "processes",
-    *(f"processes:{method}" for method in START_METHODS),
-    pytest.param(
-        "subinterpreters",
-        marks=pytest.mark.skipif(
-            sys.version_info < (3, 14), reason="InterpreterPoolExecutor is new in 3.14"
-        ),
+    *(
+        pytest.param(
+            name, marks=[] if kind.unavailable is None else pytest.mark.skip(kind.unavailable)
+        )
+        for name, kind in KINDS.items()
     ),
+    *(f"processes:{method}" for method in START_METHODS),
 ]
 CONCURRENT = NAMES[1:]
 
