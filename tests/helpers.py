@@ -14,8 +14,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import FrameType
 from typing import Any, ParamSpec, Self
+
+# What the tests import from here, the commands that they run can import too.
+TESTS = Path(__file__).parent
 
 
 def gil_enabled() -> bool:
@@ -174,7 +178,7 @@ P = ParamSpec("P")
 
 
 def retried(test: Callable[P, None]) -> Callable[P, None]:
-    """Other processes may keep the sampler waiting, and what it sees then is not the truth."""
+    """Other processes may keep the sampler, or the measured code, waiting for a CPU."""
 
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:

@@ -107,7 +107,7 @@ def greet() -> None:
 
 
 def large_result() -> bytes:
-    return bytes(200_000_000)
+    return bytes(50_000_000)
 
 
 def generator() -> object:

@@ -6,9 +6,10 @@ import os
 import pty
 import subprocess
 import sys
-from pathlib import Path
 
 import psutil
+
+from helpers import TESTS
 
 
 class OnTerminal:
@@ -17,7 +18,7 @@ class OnTerminal:
     def __init__(self, *arguments: str) -> None:
         self._terminal, stderr = pty.openpty()
         environment = {**os.environ, "TERM": "xterm", "COLUMNS": "80"}
-        environment["PYTHONPATH"] = str(Path(__file__).parent)
+        environment["PYTHONPATH"] = str(TESTS)
         environment.pop("NO_COLOR", None)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "gildemo", *arguments],

@@ -66,7 +66,7 @@ def test_fixtures_and_marker(pytester: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*held the GIL for*at most 10% is allowed*"])
     result.stdout.fnmatch_lines(["*MainThread *█*"])
     result.stdout.fnmatch_lines(
-        ["*test_marked_and_too_short*too short to tell; make it last longer*"]
+        ["*test_marked_and_too_short*too short to tell: make the body take longer*"]
     )
 
 

@@ -39,7 +39,7 @@ def test_counted(value: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(1, "1"), (1.1, "2"), (99.5, "100"), (101, "110"), (51_234, "52,000")]
+    ("value", "expected"), [(1, 1), (1.1, 2), (99.5, 100), (101, 110), (51_234, 52_000)]
 )
-def test_rounded_up(value: float, text: str) -> None:
-    assert rounded_up(value) == text
+def test_rounded_up(value: float, expected: int) -> None:
+    assert rounded_up(value) == expected

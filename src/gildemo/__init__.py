@@ -2,14 +2,12 @@
 
 from gildemo._core import GilMonitorUnavailable, duty_cycle, spin, waitpid
 
-# What type checkers take for true. To import it from typing would cost more than all the rest.
+# Type checkers take this for true. Importing it from typing would cost more than all the rest.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from gildemo._comparison._compare import compare
-    from gildemo._comparison.experiment import MeasurementError
-    from gildemo._comparison.results import Comparison, Verdict
+    from gildemo._comparison import Comparison, MeasurementError, Verdict, compare
     from gildemo.monitor import GilMonitor, GilRecord
     from gildemo.statement import Statement
 
@@ -29,16 +27,16 @@ __all__ = [
     "waitpid",
 ]
 
-# Where the names live that need more than the C module: imported on first use (PEP 562), so
-# that `import gildemo` stays cheap for who wants only spin().
+# Where the other names live. They are imported on first use (PEP 562), so that `import gildemo`
+# stays cheap for a program that only wants spin().
 _LAZY = {
-    "Comparison": "gildemo._comparison.results",
+    "Comparison": "gildemo._comparison",
     "GilMonitor": "gildemo.monitor",
     "GilRecord": "gildemo.monitor",
-    "MeasurementError": "gildemo._comparison.experiment",
+    "MeasurementError": "gildemo._comparison",
     "Statement": "gildemo.statement",
-    "Verdict": "gildemo._comparison.results",
-    "compare": "gildemo._comparison._compare",
+    "Verdict": "gildemo._comparison",
+    "compare": "gildemo._comparison",
 }
 
 

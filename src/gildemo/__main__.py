@@ -1,4 +1,4 @@
-"""Lets `python -m gildemo` be the command."""
+"""Makes `python -m gildemo` the command."""
 
 from gildemo._cli import main
 

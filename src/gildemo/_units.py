@@ -1,4 +1,4 @@
-"""Numbers as people read them."""
+"""Numbers and times as text for people."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 
 def seconds(value: float) -> str:
-    """A duration with three significant digits and a unit."""
+    """Return a duration with three significant digits and a unit."""
     for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
         if value >= size:
             return f"{_three_digits(value / size)} {unit}"
@@ -14,7 +14,7 @@ def seconds(value: float) -> str:
 
 
 def number(value: float) -> str:
-    """A number with three significant digits, in thousands or millions if it is that large."""
+    """Return a number with three significant digits; a large one in k, M or G."""
     for suffix, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if value >= size:
             return f"{_three_digits(value / size)}{suffix}"
@@ -22,18 +22,18 @@ def number(value: float) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """A number of things, with a plural where it needs one."""
+    """Return a number of things, with the plural where it is needed."""
     many = f"{count:,}" if count < 10_000 else number(count)
     return f"1 {noun}" if count == 1 else f"{many} {noun}s"
 
 
-def rounded_up(value: float) -> str:
-    """A number that is not smaller, with two digits that are not 0."""
+def rounded_up(value: float) -> int:
+    """Return a whole number that is not smaller, and has two digits that are not 0."""
     size = 1
     while value / size > 100:
         size *= 10
     # What comes from a division may be off by a rounding error.
-    return f"{math.ceil(value / size * (1 - 1e-9)) * size:,}"
+    return math.ceil(value / size * (1 - 1e-9)) * size
 
 
 def _three_digits(value: float) -> str:

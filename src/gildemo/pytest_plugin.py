@@ -1,7 +1,7 @@
-"""The pytest plugin: fixtures and a marker for assertions on the GIL.
+"""A pytest plugin: fixtures and a marker to assert that code holds or releases the GIL.
 
-pytest imports it in every run of every project that has gildemo installed, so it imports
-nothing itself before a fixture or the marker is used.
+pytest imports this module in each run of each project that has gildemo installed, so it imports
+nothing else before a fixture or the marker is used.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
     config.addinivalue_line(
         "markers",
-        "releases_gil(at_most=0.1): the test's body must not hold the GIL for more than this "
-        "fraction of its time (gildemo)",
+        "releases_gil(at_most=0.1): fail the test if it holds the GIL for more than this fraction "
+        "of its time (gildemo)",
     )
 
 
 @pytest.fixture
 def assert_releases_gil() -> Callable[..., Any]:
-    """gildemo.testing.assert_releases_gil; skips the test where the GIL can't be watched."""
+    """gildemo.testing.assert_releases_gil(). Skips the test if the GIL can't be monitored."""
     _skip_without_monitor()
     from gildemo import testing
 
@@ -35,7 +35,7 @@ def assert_releases_gil() -> Callable[..., Any]:
 
 @pytest.fixture
 def assert_holds_gil() -> Callable[..., Any]:
-    """gildemo.testing.assert_holds_gil; skips the test where the GIL can't be watched."""
+    """gildemo.testing.assert_holds_gil(). Skips the test if the GIL can't be monitored."""
     _skip_without_monitor()
     from gildemo import testing
 
@@ -44,7 +44,7 @@ def assert_holds_gil() -> Callable[..., Any]:
 
 @pytest.fixture
 def gil_monitor() -> Iterator[GilMonitor]:
-    """A gildemo.GilMonitor that runs while the test does; see its snapshot()."""
+    """A gildemo.GilMonitor that runs during the test; use its snapshot()."""
     _skip_without_monitor()
     from gildemo import GilMonitor
 
@@ -66,7 +66,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 
 
 def _skip_without_monitor() -> None:
-    """Never a silent pass: say why there can be no answer here."""
+    """Skip the test if the GIL can't be monitored here, so that it does not pass silently."""
     from gildemo import GilMonitor, GilMonitorUnavailable
 
     try:

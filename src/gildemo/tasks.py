@@ -1,7 +1,7 @@
-"""Ready-made tasks: what the team measured in 2021, and the variants of `gildemo._core`.
+"""The tasks of the demonstration, which can be used for other comparisons as well.
 
-Each is a module-level function, so that it can be sent to processes and subinterpreters. None
-leaves a child process behind, however it ends.
+Each is a function of this module, so that it can be sent to processes and subinterpreters. None
+leaves a child process behind, even if it is interrupted.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from gildemo import _core
 
 
 def fibo(n: int) -> int:
-    """The n-th Fibonacci number, by the definition: pure Python that keeps the GIL busy."""
+    """Return the n-th Fibonacci number, computed by its definition: pure Python code."""
     return n if n < 2 else fibo(n - 1) + fibo(n - 2)
 
 
 def spin_held(iterations: int) -> int:
-    """Compute in C for `iterations` steps without giving up the GIL."""
+    """Compute in C for `iterations` steps while holding the GIL; return its result."""
     return _core.spin(iterations, release_gil=False)
 
 
 def spin_released(iterations: int) -> int:
-    """Compute in C for `iterations` steps with the GIL released."""
+    """Compute in C for `iterations` steps with the GIL released; return the same."""
     return _core.spin(iterations, release_gil=True)
 
 
 def wait_with_subprocess(seconds: float) -> int:
-    """Start `sleep SECONDS` and wait for it with the standard library; return its status."""
+    """Start `sleep SECONDS` and wait for it with subprocess; return its exit status."""
     process = subprocess.Popen(["sleep", str(seconds)])
     try:
         return process.wait()
@@ -42,12 +42,12 @@ def wait_with_subprocess(seconds: float) -> int:
 
 def wait_for_child(seconds: float, release_gil: bool) -> int:
     """Start `sleep SECONDS` and wait for it with gildemo.waitpid(); return its exit status."""
-    # A worker may ignore SIGINT, and a child would inherit that.
+    # A worker may ignore SIGINT, which its child would inherit.
     pid = os.posix_spawnp("sleep", ["sleep", str(seconds)], os.environ, setsigdef=[signal.SIGINT])
     try:
         _, status = _core.waitpid(pid, release_gil=release_gil)
     except BaseException:
-        # An interrupt may come when the child is already reaped.
+        # The interruption may come after the child was reaped.
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)

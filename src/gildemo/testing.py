@@ -1,4 +1,4 @@
-"""Assertions on the GIL, for the test suites of extension modules."""
+"""Assertions that code holds or releases the GIL, for test suites."""
 
 from __future__ import annotations
 
@@ -14,50 +14,45 @@ from gildemo.monitor import SHORTEST_INTERVAL, GilMonitor, GilRecord
 
 T = TypeVar("T")
 
-# How long to go on measuring before a call counts as impossible to judge, in seconds.
+# How long to repeat a call before the result is given up as inconclusive, in seconds.
 LONGEST = 5.0
-# Between two looks whether the samples are enough.
+# How long to repeat a call before the samples are checked again, in seconds.
 _BATCH = 0.05
-# Fewer would let chance decide.
+# Fewer samples than this leave too much to chance.
 _FEWEST_SAMPLES = 100
-# Of a body that runs once, which may well last no longer.
+# The same for a body that runs only once, and may not last long enough for more.
 _FEWEST_SAMPLES_ONCE = 20
-# The answer is asked for again after every batch, which gives chance many tries: it has to be
-# twice as far from the limit as the 95 % interval is wide.
+# Each check may find an extreme value by chance. So the measured fraction must differ from the
+# limit by twice the half width of its 95 % interval.
 _MARGIN = 2.0
-# A thread may be kept from its CPU for tens of milliseconds with the GIL in its hand. That must
-# not fail a call, so before it fails the calls are watched for so many seconds.
+# The system may keep a thread that holds the GIL from its CPU for tens of milliseconds. That must
+# not fail a test, so no call fails before it was monitored for so many seconds.
 _LONG_ENOUGH = 1.0
 
 
 @dataclass(frozen=True)
 class GilUsage(Generic[T]):
-    """How much of a call the thread that made it held the GIL.
+    """For how much of a call its own thread held the GIL."""
 
-    held: the fraction of the time, from 0 to 1; error: half of its 95 % interval. calls: how
-    often it was called; seconds: how long one call took. result: that of the last call.
-    record: all that the monitor saw.
-    """
-
-    held: float
-    error: float
-    calls: int
-    seconds: float
-    result: T
-    record: GilRecord
+    held: float  # the fraction of the time, from 0 to 1
+    error: float  # half the width of the 95 % confidence interval around `held`
+    calls: int  # how many were made
+    seconds: float  # that one call took, on average
+    result: T  # of the last call
+    record: GilRecord  # everything that the monitor saw
 
     def __str__(self) -> str:
         return (
-            f"held the GIL for {self.held:.1%} (± {self.error:.1%}) of {self.calls} "
-            f"call{'s' if self.calls != 1 else ''} of {units.seconds(self.seconds)} each"
+            f"held the GIL for {self.held:.1%} (± {self.error:.1%}) of "
+            f"{units.counted(self.calls, 'call')} of {units.seconds(self.seconds)}"
         )
 
 
 def gil_usage(fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> GilUsage[T]:
-    """Call `fn(*args, **kwargs)` under a GilMonitor, and say how much it held the GIL.
+    """Call `fn(*args, **kwargs)` under a GilMonitor; return for how much of it it held the GIL.
 
-    The call is repeated until the answer has an error of at most 0.05, or for `LONGEST` seconds.
-    Raises GilMonitorUnavailable, and what `fn` raises.
+    The call is repeated until the error is at most 0.05, or for `LONGEST` seconds. Raises
+    GilMonitorUnavailable if the GIL can't be monitored here, and what `fn` raises.
     """
     return _measure(lambda: fn(*args, **kwargs), lambda held, error, seconds: error <= 0.05)
 
@@ -65,14 +60,18 @@ def gil_usage(fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> GilUsage[T]
 def assert_releases_gil(
     fn: Callable[..., T], /, *args: Any, at_most: float = 0.1, **kwargs: Any
 ) -> T:
-    """Call `fn(*args, **kwargs)`, and return its result if it leaves the GIL to others.
+    """Call `fn(*args, **kwargs)`, and return its result if the call releases the GIL.
 
-    at_most: the fraction of the call for which it may hold the GIL, between 0 and 1. A call is
-    repeated until the samples are enough for an answer, so it must do the same each time.
-    Raises AssertionError with the figures, or if there is no answer after `LONGEST` seconds;
-    ValueError for an at_most out of range; GilMonitorUnavailable; and what `fn` raises.
+    The call is repeated until there are enough samples, so it must do the same each time. Only
+    what the calling thread does counts.
+
+    at_most: the fraction of the call for which it may hold the GIL, between 0 and 1.
+
+    Raises AssertionError, with the figures, if the call holds the GIL for longer, or if that is
+    not clear after `LONGEST` seconds; ValueError if at_most is out of range;
+    GilMonitorUnavailable if the GIL can't be monitored here; and what `fn` raises.
     """
-    __tracebackhide__ = True  # of pytest
+    __tracebackhide__ = True  # for pytest
     usage = _judge(fn, lambda: fn(*args, **kwargs), at_most, "at_most")
     if usage.held > at_most:
         raise AssertionError(_told(fn, usage, f"at most {at_most:.0%} is allowed"))
@@ -82,10 +81,13 @@ def assert_releases_gil(
 def assert_holds_gil(
     fn: Callable[..., T], /, *args: Any, at_least: float = 0.9, **kwargs: Any
 ) -> T:
-    """Call `fn(*args, **kwargs)`, and return its result if it keeps the GIL.
+    """Call `fn(*args, **kwargs)`, and return its result if the call holds the GIL.
 
-    For code that other threads must not get in between. at_least: the fraction of the call for
-    which it has to hold the GIL. All else is as with `assert_releases_gil`.
+    This is for code during which no other thread may run Python code.
+
+    at_least: the fraction of the call for which it must hold the GIL, between 0 and 1.
+
+    Apart from that it works like `assert_releases_gil`.
     """
     __tracebackhide__ = True
     usage = _judge(fn, lambda: fn(*args, **kwargs), at_least, "at_least")
@@ -98,8 +100,10 @@ def assert_holds_gil(
 def releasing_gil(name: str, at_most: float = 0.1) -> Iterator[None]:
     """Raise AssertionError if this thread holds the GIL for more than `at_most` of the body.
 
-    name: what to call the body. The body runs once, so it has to last for some 20 ms at least;
-    if the samples are too few for an answer, the AssertionError says that.
+    The body runs only once, so it must take 20 ms or more. If it is too short for enough samples,
+    the AssertionError says so.
+
+    name: what messages call the body.
     """
     __tracebackhide__ = True
     me = threading.get_native_id()
@@ -116,8 +120,8 @@ def releasing_gil(name: str, at_most: float = 0.1) -> Iterator[None]:
             _told(
                 name,
                 usage,
-                f"too {'short' if few else f'close to at_most={at_most:g}'} to tell; "
-                "make it last longer",
+                f"too {'short' if few else f'close to at_most={at_most:g}'} to tell: "
+                "make the body take longer",
             )
         )
     if usage.held > at_most:
@@ -127,7 +131,7 @@ def releasing_gil(name: str, at_most: float = 0.1) -> Iterator[None]:
 def _judge(
     fn: Callable[..., object], call: Callable[[], T], limit: float, name: str
 ) -> GilUsage[T]:
-    """Measure until it is clear on which side of the limit the call is."""
+    """Measure until it is clear on which side of the limit a call is."""
     __tracebackhide__ = True
     if not 0.0 < limit < 1.0:
         raise ValueError(f"{name} must be between 0 and 1, not {limit!r}")
@@ -142,8 +146,8 @@ def _judge(
             _told(
                 fn,
                 usage,
-                f"too close to {name}={limit:g} to tell in {LONGEST:g} s; pass arguments that "
-                f"make a call take longer, or another {name}",
+                f"too close to {name}={limit:g} to tell in {LONGEST:g} s: pass arguments with "
+                f"which a call takes longer, or another {name}",
             )
         )
     return usage
@@ -152,7 +156,7 @@ def _judge(
 def _measure(call: Callable[[], T], enough: Callable[[float, float, float], bool]) -> GilUsage[T]:
     __tracebackhide__ = True
     me = threading.get_native_id()
-    # It lasts a second at most, mostly, and is the sooner over the more samples there are.
+    # The shortest interval gives the most samples, and so the shortest test.
     monitor = GilMonitor(SHORTEST_INTERVAL)
     calls = 0
     with monitor:
@@ -174,9 +178,9 @@ def _measure(call: Callable[[], T], enough: Callable[[float, float, float], bool
 
 
 def _told(fn: Callable[..., object] | str, usage: GilUsage[Any], judgement: str) -> str:
-    from gildemo._report.lanes import KEY, lanes
+    from gildemo._report.terminal_lanes import LEGEND, lanes
 
     name = fn if isinstance(fn, str) else getattr(fn, "__qualname__", repr(fn))
-    lines = [f"{name} {usage}: {judgement}", KEY]
+    lines = [f"{name} {usage}: {judgement}", LEGEND.plain]
     lines += [line.plain for line in lanes("the calls", usage.record, 78)]
     return "\n".join(lines)

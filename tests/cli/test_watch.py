@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gildemo import GilRecord
 from helpers import gil_enabled
 
 pytestmark = pytest.mark.skipif(not gil_enabled(), reason="this Python runs without the GIL")
@@ -65,16 +66,18 @@ def test_no_sample_is_no_figure(tmp_path: Path) -> None:
     name = script(tmp_path, "print('hi')")
     watched = run(*WATCH, "--interval", "10", name, cwd=tmp_path)
     assert (watched.returncode, watched.stdout) == (0, "hi\n")
-    assert "before the first look" in watched.stderr
+    assert "before the first sample" in watched.stderr
     assert "%" not in watched.stderr
 
 
 def test_report_comes_though_handlers_raise(tmp_path: Path) -> None:
     text = """
-        import signal
+        import atexit, signal
         def fail(number, frame):
             raise InterruptedError
         signal.signal(signal.SIGALRM, fail)
+        # After that, Python restores what the signal does by default: it ends the process.
+        atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
         signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
         while True:
             pass
@@ -134,7 +137,9 @@ def test_reports_every_thread_by_name(tmp_path: Path) -> None:
     assert max(map(len, watched.stderr.splitlines())) <= 80
     for word in ("held", "waiting", "longest hold", "CPU time", "holds", "releases", "MainThread"):
         assert word in watched.stderr
-    record = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["gil"]
+    record = json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))
+    assert (record["kind"], record["program"]) == ("record", name)
+    assert GilRecord.from_dict(record).samples > 0
     held = {thread["name"]: thread["held"] for thread in record["threads"]}
     assert held["holds"] > 0.2 > held["releases"]
     assert json.loads((tmp_path / "t.json").read_text(encoding="utf-8"))["traceEvents"]
@@ -180,8 +185,8 @@ def test_ctrl_c_in_the_program_still_gives_the_report(tmp_path: Path) -> None:
         (("missing.py",), "can't run missing.py: [Errno 2]"),
         (("-m", "missing"), "No module named missing"),
         (("--interval", "0", "script.py"), "interval must be from 1e-5 to 10 seconds, not 0.0"),
-        (("--interval", "x", "script.py"), "a number of seconds is needed, not 'x'"),
-        (("--json", "-", "--trace", "-", "script.py"), "only one of --json and --trace can be -"),
+        (("--interval", "x", "script.py"), "must be a number of seconds, not 'x'"),
+        (("--json", "-", "--trace", "-", "script.py"), "--json and --trace can't both write to -"),
         (("--plot", "r.gif", "script.py"), "must end in .png, .svg or .pdf"),
         ((), "the following arguments are required"),
     ],

@@ -10,7 +10,7 @@ import pytest
 
 import gildemo
 from gildemo import Comparison, tasks
-from gildemo._demo import demonstration as demo
+from gildemo._demo import task_table as demo
 from gildemo._report.plot import figure, plot
 from helpers import run_python
 
@@ -26,7 +26,7 @@ LONG = "sum(x * $y$ for x, y in zip(range(10**6), range(10**6)))\nif_this_is_not
 
 @pytest.fixture(scope="module")
 def comparison() -> Comparison:
-    names = ("serial", "thread", "process")
+    names = ("serial", "threads", "processes")
     return gildemo.compare(tasks.fibo, 22, executors=names, rounds=2, min_time=0)
 
 
@@ -93,12 +93,16 @@ def test_texts_do_not_overlap(width: float, comparison: Comparison, six: list[Co
 
 def test_texts_of_unusual_comparisons_do_not_overlap(comparison: Comparison) -> None:
     results = comparison.executors
-    many = {f"process:{i}": results["process"] for i in range(4)} | {"thread": results["thread"]}
+    many = {f"processes:{i}": results["processes"] for i in range(4)} | {
+        "threads": results["threads"]
+    }
     check_texts(
         figure(
             [
                 dataclasses.replace(comparison, task=LONG, executors=many),
-                dataclasses.replace(comparison, task=LONG, executors={"thread": results["thread"]}),
+                dataclasses.replace(
+                    comparison, task=LONG, executors={"threads": results["threads"]}
+                ),
                 dataclasses.replace(comparison, task=LONG, gil=None, cpus=128),
             ],
             9.0,
@@ -109,7 +113,7 @@ def test_texts_of_unusual_comparisons_do_not_overlap(comparison: Comparison) -> 
 def test_without_a_record_there_are_only_bars(comparison: Comparison) -> None:
     drawn = figure([dataclasses.replace(comparison, gil=None)])
     texts = {text.get_text() for text in visible_texts(drawn)}
-    assert {"serial", "thread", "process"} <= texts
+    assert {"serial", "threads", "processes"} <= texts
     assert not any("GIL" in text for text in texts)
 
 
@@ -144,7 +148,7 @@ def test_who_waits_is_not_shown_as_nobody_where_it_is_unknown(comparison: Compar
     record = dataclasses.replace(gil, threads=threads)
     drawn = figure([dataclasses.replace(comparison, gil=record)])
     texts = {text.get_text() for text in visible_texts(drawn)}
-    assert "waits for it, runs without it, or sleeps" in texts
+    assert "does not hold it (may wait for it)" in texts
     assert "waits for the GIL" not in texts
 
 

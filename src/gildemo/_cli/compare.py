@@ -1,50 +1,110 @@
-"""The commands `compare` and `report`: one's own code, and runs side by side."""
+"""gildemo compare: threads or processes, for the user's own code."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import faulthandler
-import importlib.util
-import json
 import os
-import re
-import signal
 import sys
 import tempfile
 import traceback
 from collections.abc import Iterator
-from pathlib import Path
 
 from gildemo import executors
-from gildemo._cli import _old_commands as commands
-from gildemo._cli import run_program as program
-from gildemo._cli import task_argument as target
-from gildemo._comparison import _compare as comparison
-from gildemo._comparison._compare import Progress
-from gildemo._comparison.experiment import Experiment, MeasurementError
+from gildemo._cli import exit_status, measuring
+from gildemo._cli.options import UsageError, add_measuring_options, seconds
+from gildemo._cli.run_program import set_first_path
+from gildemo._cli.task_argument import ImportFailedError, TaskError, task_from_arguments
+from gildemo._comparison import Comparison, MeasurementError, Progress, Verdict, run
+from gildemo._comparison.experiment import Experiment
 from gildemo._comparison.measurement import UnpicklableTaskError
-from gildemo._comparison.results import Comparison, Verdict
-from gildemo._report import comparison_table as compared
-from gildemo._report import lanes as timeline
-from gildemo._report import output
+from gildemo._report import formats, streams, terminal_lanes
+from gildemo._report.comparison_table import answer, comparison_table, legend, setting
 
-EXIT_UNEXPECTED = 3
-
-# A task that holds the GIL for ever leaves Python no chance to end it. Then a native thread of
-# faulthandler does, so many seconds after the time-out.
+# A task that never releases the GIL leaves Python no chance to end it. A native thread of
+# faulthandler then ends the process, this many seconds after the time limit.
 _LAST_RESORT = 10.0
 
+_EPILOG = f"""\
+examples:
+  gildemo compare -s 'import zlib; d = bytes(10**7)' 'zlib.compress(d)'
+  gildemo compare package.module:function --arg 'range(10)' --arg 3
+  gildemo compare --expect threads --json after.json package.module:function
 
-def compare(arguments: argparse.Namespace) -> int:
-    """Compare executors on a statement or a function; return the exit status."""
-    problem = commands.unwritable(arguments)
-    if problem:
-        return commands.usage_error(problem)
-    output.set_apart()
-    program.set_first_path(os.getcwd())  # noqa: PTH109 (sys.path wants a str)
+{exit_status.EXPLAINED}
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the parser of this command."""
+    parser = commands.add_parser(
+        "compare",
+        help="threads or processes, for your own code?",
+        description="Compare threads with processes for a statement, as `python -m timeit` takes\n"
+        "it, or for a function, and say which to use and why.",
+        usage="gildemo compare [options] [-s SETUP] STMT ...\n"
+        "       gildemo compare [options] package.module:function [--arg EXPR ...]",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "-s",
+        "--setup",
+        action="append",
+        default=[],
+        metavar="SETUP",
+        help="code to run before the statement is measured; may be repeated",
+    )
+    parser.add_argument(
+        "--arg",
+        action="append",
+        default=[],
+        metavar="EXPR",
+        help="an argument of the function, evaluated in its module; may be repeated",
+    )
+    parser.add_argument(
+        "--expect",
+        choices=[verdict.value for verdict in Verdict if verdict is not Verdict.INCONCLUSIVE],
+        help="exit with status 3 if the verdict is another",
+    )
+    parser.add_argument(
+        "--min-time",
+        type=seconds,
+        default=0.1,
+        metavar="SECONDS",
+        help="repeat a short call until one measurement takes this long (default: 0.1)",
+    )
+    parser.add_argument(
+        "--max-time",
+        type=seconds,
+        default=30.0,
+        metavar="SECONDS",
+        help="stop after this time even if the verdict is inconclusive (default: 30)",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        metavar="SECONDS",
+        help="give up if one measurement takes longer (default: never)",
+    )
+    add_measuring_options(
+        parser,
+        workers="one for each usable CPU, at least 2",
+        rounds="until the verdict is clear",
+    )
+    formats.add_options(parser)
+    parser.add_argument("statement", nargs="+", metavar="STMT", help=argparse.SUPPRESS)
+    parser.set_defaults(run=_run, parser=parser)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if why := formats.problem(arguments):
+        raise UsageError(why)
+    streams.reserve_stdout()
+    set_first_path(os.getcwd())  # noqa: PTH109 (sys.path wants a str)
     try:
-        task, args, name = target.resolve(arguments.statement, arguments.setup, arguments.arg)
+        task, args, name = task_from_arguments(arguments.statement, arguments.setup, arguments.arg)
         experiment = Experiment(
             task,
             *args,
@@ -56,58 +116,95 @@ def compare(arguments: argparse.Namespace) -> int:
         )
     except SyntaxError as error:
         sys.stderr.write("".join(traceback.format_exception_only(error)))
-        return commands.EXIT_USAGE
-    except (target.TargetError, ValueError) as error:
-        return commands.usage_error(str(error))
-    except target.ImportFailedError as failed:
-        sys.stderr.write(str(failed))
-        return commands.EXIT_FAILED
-    return _measure(experiment, arguments)
+        return exit_status.USAGE
+    except (TaskError, ValueError) as error:
+        raise UsageError(str(error)) from error
+    except ImportFailedError as error:
+        sys.stderr.write(str(error))
+        return exit_status.FAILED
+    status = measuring.run(_Compare(experiment, arguments), not arguments.no_progress)
+    return status or _check_expected(experiment.comparison(), arguments.expect)
 
 
-def _measure(experiment: Experiment, arguments: argparse.Namespace) -> int:
-    """Measure and report; report what there is also when it ends early."""
-    try:
-        with _kept_streams(), commands.progress_bar(not arguments.no_progress) as bar:
-            _run(experiment, arguments, bar)
-    except KeyboardInterrupt as interruption:
-        # From here on it only prints, which a second Ctrl-C should not spoil.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        _report(experiment, arguments)
-        so_far = "this is what was measured" if experiment.rounds else "no round was complete"
-        sys.stderr.write(f"gildemo: interrupted; {so_far} so far\n")
-        raise interruption from None
-    except MeasurementError as error:
-        _report(experiment, arguments)
-        sys.stderr.write(f"{_shortened(error.trace)}gildemo: {error}{_hint(error)}\n")
-        return commands.EXIT_FAILED
-    failed = _report(experiment, arguments)
-    found = experiment.comparison()
-    assert found is not None
-    if arguments.expect not in (None, found.verdict.value):
-        what = "no clear answer" if found.verdict is Verdict.INCONCLUSIVE else found.verdict.value
-        sys.stderr.write(f"gildemo: expected {arguments.expect}, and found {what}\n")
-        return EXIT_UNEXPECTED
-    return commands.EXIT_FAILED if failed else 0
+def _check_expected(comparison: Comparison | None, expected: str | None) -> int:
+    assert comparison is not None
+    found = comparison.verdict.value
+    if expected in (None, found):
+        return exit_status.DONE
+    streams.say(f"expected the verdict {expected}, but it is {found}")
+    return exit_status.UNEXPECTED
 
 
-def _run(experiment: Experiment, arguments: argparse.Namespace, bar: Progress | None) -> None:
-    def progress(done: int, total: int, name: str) -> None:
-        if bar is not None:
-            bar(done, total, f"round {experiment.rounds + 1}, {name}")
+class _Compare:
+    """An experiment as `measuring` runs it."""
 
-    experiment.around = lambda: _last_resort(arguments.timeout)
-    try:
-        experiment.calibrate(arguments.min_time, executors.resolve("processes"))
-    except MeasurementError as error:
-        if not isinstance(error.__cause__, UnpicklableTaskError):
-            raise
-        experiment.calibrate(arguments.min_time, executors.resolve("serial"))
-    if not experiment.kinds[0].concurrent:
-        # What it prints in other processes can't be told from what they print for others.
-        with _printing_noticed(experiment):
-            experiment.step()
-    comparison.run(experiment, arguments.rounds, arguments.max_time, progress=progress)
+    def __init__(self, experiment: Experiment, arguments: argparse.Namespace) -> None:
+        self._experiment = experiment
+        self._arguments = arguments
+
+    def measure(self, progress: Progress | None) -> None:
+        experiment, arguments = self._experiment, self._arguments
+
+        def show(done: int, total: int, name: str) -> None:
+            if progress is not None:
+                progress(done, total, f"round {experiment.rounds + 1}, {name}")
+
+        experiment.around = lambda: _last_resort(arguments.timeout)
+        with _kept_streams():
+            self._calibrate()
+            if not experiment.kinds[0].concurrent:
+                # Only the serial executor's output is sure to come from the task.
+                with _printing_noticed(experiment):
+                    experiment.step()
+            run(experiment, arguments.rounds, arguments.max_time, progress=show)
+
+    def _calibrate(self) -> None:
+        """Calibrate in a process, as the first call of all may crash or hang."""
+        min_time = self._arguments.min_time
+        try:
+            self._experiment.calibrate(min_time, executors.resolve("processes"))
+        except MeasurementError as error:
+            if not isinstance(error.__cause__, UnpicklableTaskError):
+                raise
+            self._experiment.calibrate(min_time, executors.resolve("serial"))
+
+    def is_anything_complete(self) -> bool:
+        return self._experiment.rounds > 0
+
+    def report(self) -> bool:
+        comparison = self._experiment.comparison()
+        if comparison is None:
+            return True
+        if not formats.uses_stdout(self._arguments):
+            _print(comparison)
+        for name, why in comparison.unavailable.items():
+            streams.say(f"without {name}: {why}")
+        for warning in comparison.warnings:
+            streams.say(warning)
+        record = comparison.gil
+        results = formats.Results(
+            comparison.to_dict(),
+            [comparison],
+            {} if record is None else {comparison.task: record},
+            comparison.gil_unavailable,
+        )
+        return formats.write(self._arguments, results)
+
+
+def _print(comparison: Comparison) -> None:
+    console = streams.console()
+    console.print(comparison.task, style="bold")
+    console.print(setting(comparison))
+    console.print()
+    console.print(comparison_table(comparison, console.width))
+    console.print(legend(console.width), style="dim")
+    console.print()
+    if comparison.gil is not None:
+        console.print(terminal_lanes.LEGEND)
+        for line in terminal_lanes.lanes("one more round", comparison.gil, console.width):
+            console.print(line)
+        console.print()
+    console.print(answer(comparison))
 
 
 @contextlib.contextmanager
@@ -123,7 +220,7 @@ def _last_resort(timeout: float | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _kept_streams() -> Iterator[None]:
-    """Undo it if the task, in this process, closes or replaces the standard streams."""
+    """Restore the standard streams, which a task in this process may close or replace."""
     stdout, stderr, descriptor = sys.stdout, sys.stderr, os.dup(2)
     try:
         yield
@@ -135,6 +232,7 @@ def _kept_streams() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _printing_noticed(experiment: Experiment) -> Iterator[None]:
+    """Add a warning to the experiment if the task prints."""
     stdout = sys.stdout
     with tempfile.TemporaryFile() as file:
         before = os.dup(1)
@@ -149,82 +247,5 @@ def _printing_noticed(experiment: Experiment) -> Iterator[None]:
         printed = file.readline(60).decode(errors="replace").rstrip()
     if printed:
         experiment.warnings.append(
-            f"the task prints, which takes time; what it prints ({printed!r}, ...) is not shown"
+            f"the task prints, which takes time; its output ({printed!r}, ...) is discarded"
         )
-
-
-def _hint(error: MeasurementError) -> str:
-    """What to write instead, if a statement names a module that it did not import."""
-    found = re.search(r"name '(\w+)' is not defined", str(error.__cause__))
-    if found is None or importlib.util.find_spec(found[1]) is None:
-        return ""
-    return f" (add -s 'import {found[1]}', or name a function as {found[1]}:function)"
-
-
-def _shortened(trace: str) -> str:
-    lines = [line if len(line) < 1000 else f"{line[:1000]}..." for line in trace.splitlines()]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _report(experiment: Experiment, arguments: argparse.Namespace) -> bool:
-    """Show what was measured; return whether some file could not be written."""
-    found = experiment.comparison()
-    if found is None:
-        return False
-    if "-" not in (arguments.json, arguments.trace):
-        _print(found)
-    for name, why in found.unavailable.items():
-        sys.stderr.write(f"gildemo: without {name}: {why}\n")
-    for warning in found.warnings:
-        sys.stderr.write(f"gildemo: {warning}\n")
-    failed = False
-    if arguments.json:
-        failed |= not output.write_json(arguments.json, found.to_dict())
-    if arguments.trace:
-        failed |= not commands.write_trace([found], arguments.trace)
-    if arguments.plot:
-        failed |= not commands.write_plot([found], arguments.plot)
-    return failed
-
-
-def _print(found: Comparison) -> None:
-    console = output.console()
-    console.print(found.task, style="bold")
-    console.print(compared.setting(found))
-    console.print()
-    console.print(compared.table(found, console.width))
-    console.print(compared.LEGEND, style="dim")
-    console.print()
-    if found.gil is not None:
-        console.print(timeline.LEGEND)
-        for line in timeline.lanes("one more round", found.gil, console.width):
-            console.print(line)
-        console.print()
-    console.print(compared.answer(found))
-
-
-def report(arguments: argparse.Namespace) -> int:
-    """Print earlier runs side by side; return the exit status."""
-    runs: dict[str, list[Comparison]] = {}
-    for path in arguments.files:
-        name = Path(path).stem
-        try:
-            runs[path if name in runs else name] = _read(Path(path))
-        except OSError as error:
-            return commands.usage_error(f"can't read {path}: {error.strerror}")
-        except ValueError as error:
-            return commands.usage_error(f"{path}: {error}")
-    output.console().print(compared.side_by_side(runs))
-    return 0
-
-
-def _read(path: Path) -> list[Comparison]:
-    """The comparisons in a file of `compare` or of the demonstration."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"this is not JSON: {error}") from error
-    if isinstance(data, dict) and "gil" in data and "executors" not in data:
-        raise ValueError("this is of `gildemo watch`; report is for compare and the demonstration")
-    found = data.get("comparisons", [data]) if isinstance(data, dict) else [data]
-    return [Comparison.from_dict(part) for part in (found if isinstance(found, list) else [found])]

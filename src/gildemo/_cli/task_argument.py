@@ -1,4 +1,4 @@
-"""What the command line names as the task: a statement, or a function in a module."""
+"""The task that the command line names: a statement, or a function in a module."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ _NAME = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _FUNCTION = re.compile(f"{_NAME}:{_NAME}")
 
 
-class TargetError(Exception):
-    """Something on the command line is wrong."""
+class TaskError(Exception):
+    """The command line names no task; the text says why."""
 
 
 class ImportFailedError(Exception):
-    """A module raised an exception of its own; the text is its traceback."""
+    """The import of the function's module failed; the text is the traceback."""
 
 
-def resolve(
+def task_from_arguments(
     statements: Sequence[str], setups: Sequence[str], expressions: Sequence[str]
 ) -> tuple[Callable[..., object] | Statement, list[object], str | None]:
-    """What to measure, its arguments, and what to call it.
+    """Return the task, its arguments and its name (None: that of the task).
 
-    Raises SyntaxError, TargetError, and ImportFailedError if the function's module fails.
+    Raises SyntaxError, TaskError, and ImportFailedError if the function's module fails.
     """
     text = "\n".join(statements)
     if not _FUNCTION.fullmatch(text):
         if expressions:
-            raise TargetError(
+            raise TaskError(
                 f"--arg is for a function, as package.module:function, and {text!r} is a statement"
             )
         return Statement(text, "\n".join(setups) or "pass"), [], None
     if setups:
-        raise TargetError(f"-s is for a statement, and {text!r} is a function: use --arg")
+        raise TaskError(f"-s is for a statement, and {text!r} is a function: use --arg")
     module, function = _function(text)
     return function, [_evaluate(expression, module) for expression in expressions], text
 
@@ -50,7 +50,7 @@ def _function(target: str) -> tuple[Any, Callable[..., object]]:
     except ModuleNotFoundError as error:
         if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
             raise ImportFailedError(_from_module(error)) from None
-        raise TargetError(
+        raise TaskError(
             f"there is no module {error.name!r} in the current folder or on sys.path"
         ) from None
     except (Exception, SystemExit) as error:
@@ -63,14 +63,14 @@ def _function(target: str) -> tuple[Any, Callable[..., object]]:
             close = difflib.get_close_matches(name, dir(found), n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             where = getattr(found, "__name__", repr(found))
-            raise TargetError(f"{where} has no {name!r}{hint}") from None
+            raise TaskError(f"{where} has no {name!r}{hint}") from None
     if not callable(found):
-        raise TargetError(f"{target} can't be called: it is of type {type(found).__name__}")
+        raise TaskError(f"{target} is not callable: it is of type {type(found).__name__}")
     return module, found
 
 
 def _from_module(error: BaseException) -> str:
-    """The traceback, without this command's frames and those of the import itself."""
+    """Return the traceback without the frames of this command and of the import system."""
     own = error.__traceback__
     while own is not None and _is_importing(own.tb_frame.f_code.co_filename):
         own = own.tb_next
@@ -85,4 +85,4 @@ def _evaluate(expression: str, module: Any) -> object:
     try:
         return eval(expression, dict(vars(module)))
     except (Exception, SystemExit) as error:
-        raise TargetError(f"--arg {expression!r} failed: {type(error).__name__}: {error}") from None
+        raise TaskError(f"--arg {expression!r} failed: {type(error).__name__}: {error}") from None

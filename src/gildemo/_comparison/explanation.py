@@ -1,158 +1,168 @@
-"""A verdict in words: the figures that it rests on, and what the GIL has to do with them."""
+"""A verdict in words: what was measured, what it means, and what to do."""
 
 from __future__ import annotations
 
-import math
+from gildemo._comparison.causes import gil_sentence, limit
+from gildemo._comparison.figures import Figures
+from gildemo._comparison.results import ExecutorResult, Ratio, Verdict
+from gildemo._comparison.verdict import MARGIN, Ground, is_conclusive, ratio
+from gildemo._units import counted, rounded_up, seconds
 
-from gildemo._comparison.results import Comparison, ExecutorResult, Ratio, Verdict
-from gildemo._comparison.verdict import MARGIN, Decision, Ground, is_clear, process_name, ratio
-from gildemo._units import rounded_up, seconds
-
-# A measured speed-up and the one that the GIL allows disagree, if they differ by this factor.
-_DISAGREEMENT = 1.25
-
-# What it costs to send a call is mentioned from this part of the call on.
+# Sending a call is mentioned if it costs at least this fraction of the call.
 _NOTICEABLE = 0.05
 
-# A call that takes so much more CPU time when others run beside it competes with them.
-_COMPETITION = 1.2
 
-
-def reason(comparison: Comparison, decision: Decision) -> str:
-    """Some sentences. What is not known is not mentioned."""
+def explain(figures: Figures) -> str:
+    """Return some sentences. What was not measured is not mentioned."""
     sentences = (
-        _SENTENCES[decision.ground](comparison, decision),
-        _on_gil(comparison, decision),
-        _on_interpreters(comparison, decision),
-        _on_results(comparison),
+        _SENTENCES[figures.decision.ground](figures),
+        gil_sentence(figures),
+        _on_subinterpreters(figures),
+        _on_results(figures),
     )
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _process(comparison: Comparison) -> ExecutorResult:
-    name = process_name(comparison.executors)
-    assert name is not None
-    return comparison.executors[name]
-
-
-def _not_measured(comparison: Comparison, decision: Decision) -> str:
-    missing = "Processes" if "threads" in comparison.executors else "Threads"
-    return f"{missing} were not measured."
+def _not_measured(figures: Figures) -> str:
+    missing = "processes" if "threads" in figures.executors else "threads"
+    return f"There is no verdict without {missing}: measure threads and processes."
 
 
 def _interval(found: Ratio, rounds: int) -> str:
     if rounds == 1:
-        return f"{found.median:.2f} times (in 1 round)"
-    return f"{found.median:.2f} times ({found.low:.2f} to {found.high:.2f} in {rounds} rounds)"
+        return "(in 1 round)"
+    return f"({found.low:.2f} to {found.high:.2f} in {rounds} rounds)"
 
 
-def _threads_took(comparison: Comparison, decision: Decision) -> str:
-    assert decision.threads_to_processes is not None
-    took = _interval(decision.threads_to_processes, comparison.rounds)
-    return f"{_with_sending(comparison)}threads took {took} as long"
+def _times(figures: Figures) -> str:
+    found = figures.decision.thread_process_ratio
+    assert found is not None
+    return f"{found.median:.2f} times {_interval(found, figures.rounds)} as long"
 
 
-def _with_sending(comparison: Comparison) -> str:
-    """What has to be said where the figures of the table are not those of the verdict."""
-    costs = (result.sending or 0.0 for result in comparison.executors.values())
-    if comparison.call is None or max(costs) < _NOTICEABLE * comparison.call:
+def _with_sending(figures: Figures) -> str:
+    """Return what to say where the verdict rests on other figures than the table shows."""
+    costs = (result.sending or 0.0 for result in figures.executors.values())
+    if figures.call is None or max(costs) < _NOTICEABLE * figures.call:
         return ""
-    return "with what it costs to send each call, "
+    return "including the cost of sending each call, "
 
 
-def _gains(comparison: Comparison, decision: Decision) -> str:
-    if not decision.gains:
-        return ""
-    process = decision.gains[process_name(comparison.executors) or ""]
+def _speedups(figures: Figures) -> str:
+    speedups = figures.decision.speedups
+    assert figures.process is not None
     return (
-        f"threads are {decision.gains['threads'].median:.2f} times as fast as one after another, "
-        f"and processes {process.median:.2f} times"
+        f"{speedups['threads'].median:.2f} with threads and "
+        f"{speedups[figures.process].median:.2f} with processes"
     )
 
 
-def _unclear(comparison: Comparison, decision: Decision) -> str:
-    process = process_name(comparison.executors) or ""
-    gains = {"threads": "threads", "processes": process}
+def _speedup_sentence(figures: Figures) -> str:
+    if not figures.decision.speedups:
+        return ""
+    return f" The speedup over running the calls one after another is {_speedups(figures)}."
+
+
+def _inconclusive(figures: Figures) -> str:
+    decision = figures.decision
+    assert decision.thread_process_ratio is not None
     found = {
-        f"{name} are {{}} as fast as one after another": decision.gains[executor]
-        for name, executor in gains.items()
-        if executor in decision.gains
+        f"{name} have a speedup of {speedup.median:.2f}": speedup
+        for name, speedup in decision.speedups.items()
+        if name in ("threads", figures.process)
     }
-    assert decision.threads_to_processes is not None
-    found["threads take {} as long as processes"] = decision.threads_to_processes
-    unclear = {text: ratio for text, ratio in found.items() if not is_clear(ratio)} or found
-    figures = [text.format(_interval(r, comparison.rounds)) for text, r in unclear.items()]
+    phrases = [
+        f"{text} {_interval(speedup, figures.rounds)}"
+        for text, speedup in found.items()
+        if not is_conclusive(speedup)
+    ]
+    if not phrases or not is_conclusive(decision.thread_process_ratio):
+        phrases.append(f"threads took {_times(figures)} as processes")
     text = (
-        f"The rounds don't tell on which side of {MARGIN - 1:.0%}, from where a difference counts, "
-        f"this is: {_with_sending(comparison)}{'; '.join(figures)}."
+        f"The rounds differ too much to tell whether there is a difference of {MARGIN - 1:.0%} or "
+        f"more: {_with_sending(figures)}{'; '.join(phrases)}."
     )
     if decision.more_rounds is None:
-        return f"{text} It is too close for more rounds, or other programs keep the CPUs busy."
-    s = "" if decision.more_rounds == 1 else "s"
-    return f"{text} About {rounded_up(decision.more_rounds)} more round{s} would tell."
+        return (
+            f"{text} More rounds would not help: the difference is too close to {MARGIN - 1:.0%}, "
+            "or other programs keep the CPUs busy. End those and try again."
+        )
+    more = counted(rounded_up(decision.more_rounds), "more round")
+    return f"{text} About {more} would decide: allow more time (max_time)."
 
 
-def _too_short(comparison: Comparison, decision: Decision) -> str:
-    assert comparison.call is not None
-    thread, process = comparison["threads"], _process(comparison)
-    costs = [
-        f"{seconds(result.sending)} to a {name}"
-        for name, result in (("threads", thread), ("processes", process))
+def _too_short(figures: Figures) -> str:
+    assert figures.call is not None
+    threads, processes = figures.executors["threads"], figures.processes
+    costs = " and ".join(
+        f"{seconds(result.sending)} with {name}"
+        for name, result in (("threads", threads), ("processes", processes))
         if result.sending is not None
-    ]
+    )
     text = (
-        f"One call takes {seconds(comparison.call)}, and to send it costs {' and '.join(costs)}: "
-        "sent one at a time, it pays nowhere."
+        f"One call takes {seconds(figures.call)}, and sending it to a worker costs {costs}: that "
+        "is more than workers save if the calls are sent one at a time."
     )
-    better, name = {
-        Verdict.THREADS: (thread, "threads"),
-        Verdict.PROCESSES: (process, "processes"),
-    }.get(decision.batched, (None, ""))
-    if better is None or better.break_even is None:
+    better: dict[Verdict, tuple[str, ExecutorResult]] = {
+        Verdict.THREADS: ("threads", threads),
+        Verdict.PROCESSES: ("processes", processes),
+    }
+    name, result = better.get(figures.decision.batched, ("", threads))
+    if not name or result.break_even is None:
         return text
-    calls = rounded_up(better.break_even / comparison.call)
-    return f"{text} In batches of about {calls} calls or more, {name} would."
+    calls = rounded_up(max(2.0, result.break_even / figures.call))
+    return f"{text} {name.capitalize()} would be faster if {calls:,} or more were sent at a time."
 
 
-def _unsendable(comparison: Comparison, decision: Decision) -> str:
-    gain = decision.gains["threads"].median
+def _unsendable(figures: Figures) -> str:
+    speedup = figures.decision.speedups["threads"].median
     return (
-        f"Threads gain nothing ({gain:.2f} times as fast as one after another), and processes "
-        "can't be used."
+        "Threads are no faster than running the calls one after another (speedup "
+        f"{speedup:.2f}), and processes can't be used."
     )
 
 
-def _no_gain(comparison: Comparison, decision: Decision) -> str:
-    text = f"Nothing beats one after another: {_gains(comparison, decision)}."
-    if comparison.workers == 1:
-        return f"{text} There is only one worker, with nothing beside it."
-    if comparison.cpus == 1:
-        return f"{text} There is only one CPU for them."
-    return f"{text} Not even processes scale: {_what_else(comparison, _process(comparison))}."
-
-
-def _processes_win(comparison: Comparison, decision: Decision) -> str:
-    gains = _gains(comparison, decision)
-    return f"Processes win: {_threads_took(comparison, decision)}{'; ' if gains else ''}{gains}."
-
-
-def _threads_do(comparison: Comparison, decision: Decision) -> str:
-    found = decision.threads_to_processes
-    assert found is not None
-    beats = "do better than" if found.high < 1 / MARGIN else "do as well as"
-    gains = _gains(comparison, decision)
-    process = _process(comparison)
-    sending = "" if process.sending is None else f" ({seconds(process.sending)} a call)"
+def _no_gain(figures: Figures) -> str:
+    text = (
+        "Nothing is faster than running the calls one after another: the speedup is "
+        f"{_speedups(figures)}."
+    )
+    if figures.workers == 1:
+        return f"{text} There is only one worker: use two or more."
+    if figures.cpus == 1:
+        return f"{text} There is only one CPU."
+    assert figures.process is not None
     return (
-        f"Threads {beats} processes: {_threads_took(comparison, decision)}"
-        f"{'; ' if gains else ''}{gains}. Threads share their memory, and save the start of "
-        f"processes ({seconds(process.startup.median)}) and pickling{sending}."
+        f"{text} Processes do not share a GIL, so the GIL is not the reason. "
+        f"{limit(figures, figures.process)}"
+    )
+
+
+def _processes_win(figures: Figures) -> str:
+    return (
+        f"Processes are faster: {_with_sending(figures)}threads took {_times(figures)}."
+        f"{_speedup_sentence(figures)}"
+    )
+
+
+def _threads_do(figures: Figures) -> str:
+    found = figures.decision.thread_process_ratio
+    assert found is not None
+    what = "faster than" if found.high < 1 / MARGIN else "as fast as"
+    processes = figures.processes
+    sending = ""
+    if processes.sending is not None:
+        sending = f" and to send each call to one ({seconds(processes.sending)})"
+    return (
+        f"Threads are {what} processes: {_with_sending(figures)}they took {_times(figures)}."
+        f"{_speedup_sentence(figures)} Threads share their memory, and save the time to start "
+        f"processes ({seconds(processes.startup.median)}){sending}."
     )
 
 
 _SENTENCES = {
     Ground.NOT_MEASURED: _not_measured,
-    Ground.UNCLEAR: _unclear,
+    Ground.INCONCLUSIVE: _inconclusive,
     Ground.TOO_SHORT: _too_short,
     Ground.UNSENDABLE: _unsendable,
     Ground.NO_GAIN: _no_gain,
@@ -161,111 +171,41 @@ _SENTENCES = {
 }
 
 
-def held_share(comparison: Comparison) -> float | None:
-    """The fraction of a call in which it holds the GIL, or None if that was not watched.
-
-    What all threads held, divided by the time that all calls would take one by one.
-    """
-    record = comparison.gil
-    if record is None or comparison.call is None:
-        return None
-    calls = comparison.workers * comparison.calls
-    return min(1.0, record.held * record.duration / (calls * comparison.call))
-
-
-def _on_gil(comparison: Comparison, decision: Decision) -> str:
-    if not comparison.gil_enabled:
-        return "This Python runs without the GIL."
-    held = held_share(comparison)
-    if held is None or decision.ground is Ground.TOO_SHORT:
+def _on_subinterpreters(figures: Figures) -> str:
+    found = figures.executors.get("subinterpreters")
+    if found is None:
         return ""
-    allowed = min(_room(comparison), 1 / held if held else math.inf)
+    speedup = figures.decision.speedups.get("subinterpreters")
+    if figures.decision.verdict is Verdict.NEITHER and speedup is not None and speedup.low > MARGIN:
+        return f"Subinterpreters have a speedup of {speedup.median:.2f}."
+    if figures.decision.verdict is not Verdict.PROCESSES:
+        return ""
+    processes = figures.processes
+    to_processes = ratio(found.walls, processes.walls)
+    if to_processes.high > MARGIN:
+        return ""
     text = (
-        f"A call holds the GIL for {held:.0%} of its time, as a monitor saw, with which threads "
-        f"could be {allowed:.2f} times as fast"
+        f"Subinterpreters are as fast as processes: they took {to_processes.median:.2f} times as "
+        "long"
     )
-    measured = comparison["threads"].speedup
-    if measured is None:
-        return f"{text}."
-    text = f"{text} and are {measured:.2f} times"
-    if decision.ground is Ground.THREADS_DO or decision.ground is Ground.PROCESSES_WIN:
-        if measured * _DISAGREEMENT < allowed:
-            return f"{text}: {_what_else(comparison, comparison['threads'])}."
-        if measured > allowed * _DISAGREEMENT:
-            return f"{text}: so the round that it watched was not like the others."
+    savings = []
+    if found.startup.high < processes.startup.low:
+        savings.append(_saving("start", found.startup.median, processes.startup.median))
+    if found.sending and processes.sending and found.sending < processes.sending:
+        savings.append(_saving("receive a call", found.sending, processes.sending))
+    if savings:
+        text += f", and {' and '.join(savings)}"
     return f"{text}."
 
 
-def _cpus_used(comparison: Comparison) -> float:
-    """How many CPUs one call keeps busy by itself, or 0 if that is not known."""
-    alone = comparison.executors.get("serial")
-    return 0.0 if alone is None or not comparison.call else alone.cpu / comparison.call
+def _saving(what: str, mine: float, theirs: float) -> str:
+    return f"{what} in {seconds(mine)} instead of {seconds(theirs)}"
 
 
-def _room(comparison: Comparison) -> float:
-    """How many calls there are workers for, and, as far as they need one, CPUs."""
-    used = _cpus_used(comparison)
-    if used < 0.5:
-        return comparison.workers
-    # What is measured to be about one is one.
-    each = used if used > _DISAGREEMENT else 1.0
-    return min(comparison.workers, max(1.0, comparison.cpus / each))
-
-
-def _what_else(comparison: Comparison, result: ExecutorResult) -> str:
-    """What keeps calls from running side by side that is not the GIL."""
-    alone, used = comparison.executors.get("serial"), _cpus_used(comparison)
-    if used > _DISAGREEMENT:
-        return (
-            f"a call alone keeps {used:.1f} CPUs busy, as it starts threads of its own, and there "
-            f"are {comparison.cpus}"
-        )
-    if alone is not None and used > 0.5:
-        growth = result.cpu / alone.cpu
-        if growth > _COMPETITION:
-            return (
-                f"a call takes {growth:.2f} times the CPU time when others run beside it, so they "
-                "compete for memory bandwidth, a cache or the cores of one CPU"
-            )
-        if comparison.workers > comparison.cpus:
-            return f"there are {comparison.cpus} CPUs for {comparison.workers} workers"
+def _on_results(figures: Figures) -> str:
+    if figures.process is None or figures.processes.unsendable is None:
+        return ""
     return (
-        "a call takes no more CPU time than alone, so they wait, for a lock, a disk, or CPUs that "
-        "other programs use"
+        f"A process can't send the result back ({figures.processes.unsendable}): return something "
+        "that can be pickled."
     )
-
-
-def _on_interpreters(comparison: Comparison, decision: Decision) -> str:
-    if "subinterpreters" not in comparison.executors:
-        return ""
-    gain = decision.gains.get("subinterpreters")
-    if comparison.verdict is Verdict.NEITHER and gain is not None and gain.low > MARGIN:
-        return f"Subinterpreters are {gain.median:.2f} times as fast as one after another."
-    if comparison.verdict is not Verdict.PROCESSES:
-        return ""
-    interpreter, process = comparison["subinterpreters"], _process(comparison)
-    found = ratio(interpreter.walls, process.walls)
-    if found.high > MARGIN:
-        return ""
-    savings = []
-    if interpreter.startup.high < process.startup.low:
-        savings.append(
-            f"start in {seconds(interpreter.startup.median)} instead of "
-            f"{seconds(process.startup.median)}"
-        )
-    if interpreter.sending and process.sending and interpreter.sending < process.sending:
-        savings.append(
-            f"are sent a call in {seconds(interpreter.sending)} instead of "
-            f"{seconds(process.sending)}"
-        )
-    return (
-        f"Subinterpreters do as well as processes ({found.median:.2f} times as long)"
-        f"{', and ' if savings else ''}{' and '.join(savings)}."
-    )
-
-
-def _on_results(comparison: Comparison) -> str:
-    if process_name(comparison.executors) is None:
-        return ""
-    why = _process(comparison).unsendable
-    return f"A process can't send the result back ({why})." if why else ""

@@ -1,4 +1,4 @@
-"""One measurement: a task on the workers of one executor, from a common start."""
+"""One measurement: a task on the workers of one executor, which start it together."""
 
 from __future__ import annotations
 
@@ -16,38 +16,34 @@ from typing import Any
 
 from gildemo import executors
 from gildemo.executors import ExecutorKind, signals
-from gildemo.executors.barrier import Rendezvous
-from gildemo.executors.worker import Batch, Results, Work, not_picklable
+from gildemo.executors.barrier import Barrier
+from gildemo.executors.worker import Batch, Results, Work, why_unpicklable
 from gildemo.monitor import GilMonitor
 
-# How often, and for how many seconds, to time what it costs to send the task.
+# Sending the task is timed until there are so many values, or for so many seconds.
 _MOST_SENDINGS = 100
 _SENDING_SECONDS = 0.02
 
 
 class UnpicklableTaskError(ValueError):
-    """A task can't be sent to another process or interpreter."""
+    """A task can't be sent to another process or interpreter by pickle."""
 
 
 class TimedOutError(TimeoutError):
-    """A measurement took longer than it may."""
+    """A measurement took longer than the timeout."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """What one round of one executor took, in seconds.
+    """One round of one executor. Times are in seconds."""
 
-    startup: to create the executor and to have every worker ready. wall: from the common start
-    of the workers until the last result. cpu: CPU time of a worker on average, with the
-    threads that the task started, unless it shared its process with other workers. sending: to
-    send the task to a worker and its result back, or None; unsendable: why it can't be sent.
-    """
-
-    startup: float
-    wall: float
+    startup: float  # from creating the executor until every worker is ready
+    wall: float  # from the common start of the workers until the last result
+    # CPU time of a worker, on average. It includes the threads that the task started, unless
+    # the worker shared its process with others.
     cpu: float
-    sending: float | None = None
-    unsendable: str | None = None
+    sending: float | None = None  # to send the task to a worker and its result back, if measured
+    unsendable: str | None = None  # why the result can't be sent back
 
 
 def measure(
@@ -61,8 +57,9 @@ def measure(
 ) -> Measurement:
     """Start an executor, and run `number` calls of the task on each worker.
 
-    The monitor watches the calls, and not the start-up. Raises TimedOutError,
-    UnpicklableTaskError, and what the workers raise.
+    timeout: seconds for all of it. monitor: watches the calls, not the start-up. sending: whether
+    to time sending the task, too. Raises TimedOutError, UnpicklableTaskError, and what the
+    workers raise.
     """
     if kind.pickles:
         work = picklable(work)
@@ -71,7 +68,7 @@ def measure(
         with _same_folder(), _no_result_kept():
             if kind.concurrent:
                 return _at_once(kind, work, number, workers, deadline, monitor, sending)
-            # Only what runs in another thread can be given up.
+            # With a timeout it runs in another thread, as this one could not give it up.
             opened = kind if timeout is None else executors.resolve("threads")
             return _in_turn(opened, work, number, workers, deadline)
     except TimeoutError as error:
@@ -83,7 +80,7 @@ def measure(
 def _in_turn(
     kind: ExecutorKind, work: Work, number: int, workers: int, deadline: float | None
 ) -> Measurement:
-    """Run `number` calls as often as there would be workers."""
+    """Run the calls of all workers one after another."""
     began = time.perf_counter()
     with kind.open(1) as executor:
         startup = time.perf_counter() - began
@@ -103,10 +100,10 @@ def _at_once(
     monitor: GilMonitor | None,
     sending: bool,
 ) -> Measurement:
-    """Run `number` calls on each worker."""
+    """Run the calls of all workers at the same time."""
     began = time.perf_counter()
     with kind.open(workers) as executor:
-        # The first tasks make the executor start its workers.
+        # An executor starts its workers when it gets its first tasks.
         with signals.blocked() if kind.handles_blocked_signals else contextlib.nullcontext():
             _run_together(executor, work, 0, workers, deadline)
         startup = time.perf_counter() - began
@@ -119,7 +116,7 @@ def _at_once(
         if not sending:
             return measured
         if kind.pickles:
-            unsendable = executor.submit(work.why_not_to_be_sent).result(_left(deadline))
+            unsendable = executor.submit(work.why_unsendable).result(_left(deadline))
             if unsendable:
                 return dataclasses.replace(measured, unsendable=unsendable)
         cost = _sending(executor, work, deadline)
@@ -127,11 +124,12 @@ def _at_once(
 
 
 def picklable(work: Work) -> Work:
-    """The work in a form that can be pickled. Raises UnpicklableTaskError if there is none.
+    """Return the work in a form that can be pickled, by cloudpickle if pickle can't.
 
-    An executor would tell it later, and each in another way.
+    Raises UnpicklableTaskError. Without this check, each executor would fail later and in
+    another way.
     """
-    why = not_picklable(work)
+    why = why_unpicklable(work)
     if why is None and _is_of_a_console(work.task):
         why = "it is defined in an interactive session, which workers can't import"
     if why is None:
@@ -142,7 +140,7 @@ def picklable(work: Work) -> Work:
             "at the top level of a module, or a gildemo.Statement, or install cloudpickle"
         )
     work = _CloudpickledWork(work.task, work.args)
-    why = not_picklable(work)
+    why = why_unpicklable(work)
     if why is None:
         return work
     raise UnpicklableTaskError(
@@ -151,14 +149,14 @@ def picklable(work: Work) -> Work:
 
 
 def _is_of_a_console(task: object) -> bool:
-    """Whether it has a name that a worker which is spawned does not find, as it is in no file."""
+    """Return whether the task is defined in no file, where a spawned worker would look for it."""
     return getattr(task, "__module__", None) == "__main__" and not hasattr(
         sys.modules["__main__"], "__file__"
     )
 
 
 class _CloudpickledWork(Work):
-    """Work that pickle alone can't send: a lambda, a closure, a function of the command line."""
+    """Work that needs cloudpickle: a lambda, a closure, or a function of the REPL."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         import cloudpickle
@@ -168,7 +166,7 @@ class _CloudpickledWork(Work):
 
 @contextlib.contextmanager
 def _same_folder() -> Iterator[None]:
-    """Undo it if the task, in this process, changes the current folder."""
+    """Return to the current folder if the task changes it in this process."""
     try:
         folder = os.open(".", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -196,16 +194,16 @@ def _run_together(
     workers: int,
     deadline: float | None,
 ) -> tuple[float, list[Batch]]:
-    """Run `number` calls on each worker, from a common start; return the wall time, in seconds.
+    """Run `number` calls on each worker, from a common start; return the wall time in seconds.
 
-    The workers meet first, which no worker can leave before all are there, so each of them gets
-    exactly one part of the work.
+    No worker leaves the barrier before all have arrived, so each worker takes exactly one part of
+    the work.
     """
-    with Rendezvous(workers) as rendezvous:
-        futures = [executor.submit(work.run, number, rendezvous.ticket) for _ in range(workers)]
-        rendezvous.wait(lambda: _check(futures, deadline))
+    with Barrier(workers) as barrier:
+        futures = [executor.submit(work.run, number, barrier.handle) for _ in range(workers)]
+        barrier.wait(lambda: _check(futures, deadline))
         began = time.perf_counter()
-        rendezvous.release()
+        barrier.release()
         done, running = concurrent.futures.wait(
             futures, _left(deadline), return_when=concurrent.futures.FIRST_EXCEPTION
         )
@@ -222,17 +220,20 @@ def _left(deadline: float | None) -> float | None:
 
 
 def _check(futures: Sequence[concurrent.futures.Future[Batch]], deadline: float | None) -> None:
-    """Raise what a worker raised that failed before the rendezvous, or TimeoutError."""
+    """Raise what a worker raised before it reached the barrier, or TimeoutError."""
     for future in futures:
         if future.done():
             future.result()
-            raise RuntimeError("a worker ended its part before the others had begun")
+            raise RuntimeError("a worker returned before it reached the barrier")
     if deadline is not None and time.monotonic() > deadline:
         raise TimeoutError
 
 
 def _sending(executor: concurrent.futures.Executor, work: Work, deadline: float | None) -> float:
-    """The seconds to send the task to a worker and to get its result, which is there by now."""
+    """Return the seconds that it takes to send the task to a worker and its result back.
+
+    The worker does not call the task again: it sends the result that it has kept.
+    """
     times: list[float] = []
     until = time.perf_counter() + _SENDING_SECONDS
     while not times or (len(times) < _MOST_SENDINGS and time.perf_counter() < until):

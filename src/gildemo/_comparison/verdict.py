@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from gildemo._comparison.results import Ratio, Verdict
+from gildemo.executors.registry import is_processes
 
 Walls = Mapping[str, Sequence[float]]
 
-# Differences below 10 % are not worth a rewrite, whichever way they point.
+# A difference of less than 10 % does not justify a rewrite, in either direction.
 MARGIN = 1.1
 
-# Of an interval. It is looked at several times before the answer is clear, and each is one more
-# chance to be wrong: eight looks at 99 % are wrong about as often as one at 95 %.
+# The confidence of an interval. It is checked several times before there is a verdict, and each
+# check can be wrong: eight checks at 99 % are wrong about as often as one at 95 %.
 _CONFIDENCE = 0.99
 
-# With fewer, not even all of them on one side would give that confidence.
+# With fewer rounds, not even their whole range has that confidence.
 FEWEST_ROUNDS = 8
 
-# More rounds than this would tell nothing that anybody waits for.
+# Nobody waits for more rounds than this.
 _MOST_ROUNDS = 1000
 
 
@@ -30,63 +32,68 @@ class Ground(Enum):
     """What a verdict rests on."""
 
     NOT_MEASURED = "threads or processes were not measured"
-    UNCLEAR = "the spread is wider than the difference"
-    TOO_SHORT = "a call is shorter than what it costs to send it"
+    INCONCLUSIVE = "an interval contains the margin"
+    TOO_SHORT = "sending a call costs more than it saves"
     UNSENDABLE = "only processes would gain, and they can't send the result back"
-    NO_GAIN = "nothing beats one after another"
-    PROCESSES_WIN = "processes win by more than the noise"
-    THREADS_DO = "threads do as well as processes, or better"
+    NO_GAIN = "nothing is faster than serial"
+    PROCESSES_WIN = "processes are faster by more than the margin"
+    THREADS_DO = "threads are as fast as processes, or faster"
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A verdict, and the ratios that it rests on.
+    """A verdict, and the ratios on which it rests."""
 
-    threads_to_processes: of their wall times, or None if one of them was not measured. gains: how
-    many times as fast as one after another each executor is, if that was measured. Both are for
-    calls that are sent one at a time. batched: the verdict if many calls were sent at once.
-    more_rounds: how many more would probably tell, if that is unclear, or None if not even very
-    many would.
-    """
-
-    verdict: Verdict
+    verdict: Verdict  # for calls that are sent one at a time
     ground: Ground
-    threads_to_processes: Ratio | None
-    gains: Mapping[str, Ratio]
-    batched: Verdict
+    # The wall time of threads divided by that of processes, including the cost of sending.
+    thread_process_ratio: Ratio | None
+    speedups: Mapping[str, Ratio]  # over serial, if that was measured, including that cost
+    batched: Verdict  # the verdict if many calls were sent at once
+    # How many more rounds would probably give a verdict, if this one is inconclusive. None if
+    # too many would be needed.
     more_rounds: int | None = None
 
 
 def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Ratio:
-    """The ratio of two executors' wall times, round by round.
+    """Return the ratio of two executors' wall times, taken round by round.
 
-    Drift of the machine hits both times of a round alike, so it cancels here, and would not in
-    a ratio of medians. The interval is the sign test's: of n ratios, the true median lies
-    outside the k-th lowest and k-th highest only if fewer than k fell on one side of it. The
-    highest k with a confidence of 99 % is taken, or else k = 1, the whole range.
+    A drift of the machine changes both times of a round alike, so it cancels out here, but not in
+    a ratio of medians.
     """
     ratios = sorted(_ratios(numerators, denominators))
-    n = len(ratios)
-    # In how many of 2**n cases fewer than k fall on a given side, for k = 1 and on.
-    k, cases = 1, 1
-    while k < (n + 1) // 2 and _sure(n, more := cases + math.comb(n, k)) >= _CONFIDENCE:
-        k, cases = k + 1, more
-    confidence = max(0.0, _sure(n, cases))
-    return Ratio(statistics.median(ratios), ratios[k - 1], ratios[n - k], confidence)
+    k, confidence = _sign_test(len(ratios))
+    return Ratio(statistics.median(ratios), ratios[k - 1], ratios[-k], confidence)
 
 
-def _sure(n: int, cases: int) -> float:
+@functools.lru_cache
+def _sign_test(n: int) -> tuple[int, float]:
+    """Return the k for which the k-th lowest and k-th highest of n values enclose the median.
+
+    The true median lies outside only if fewer than k values fell on one side of it, as in n
+    throws of a coin. The result is the highest k with enough confidence, and that confidence; or
+    if there is none, k = 1: the whole range.
+    """
+    # In how many of 2**n cases fewer than k values fall on a given side. Integers, because 2**n
+    # is too large for a float from n = 1024 on.
+    k = cases = term = 1
+    most_cases = 2**n // round(2 / (1 - _CONFIDENCE))
+    while k < (n + 1) // 2:
+        term = term * (n - k + 1) // k
+        if cases + term > most_cases:
+            break
+        k, cases = k + 1, cases + term
     wrong: float = 2 * cases / 2**n
-    return 1.0 - wrong
+    return k, max(0.0, 1.0 - wrong)
 
 
 def _ratios(numerators: Sequence[float], denominators: Sequence[float]) -> list[float]:
     return [a / b for a, b in zip(numerators, denominators, strict=True)]
 
 
-def process_name(names: Mapping[str, object]) -> str | None:
-    """Which of these executors is that of the processes; the first, if there are more."""
-    return next((name for name in names if name.partition(":")[0] == "processes"), None)
+def process_name(names: Iterable[str]) -> str | None:
+    """Return the first of these executors that runs tasks in processes."""
+    return next(filter(is_processes, names), None)
 
 
 def decide(
@@ -95,11 +102,10 @@ def decide(
     call: float = math.inf,
     sending: Mapping[str, float] | None = None,
 ) -> Decision:
-    """The verdict on the wall times, by executor, of `workers` calls at once.
+    """Return the verdict on wall times, by executor, of `workers` calls at the same time.
 
-    It is on calls that are sent one at a time. call: the seconds that one call takes by itself.
-    sending: by executor, the seconds that it costs to send one, if that matters; infinite, if it
-    can't be sent.
+    call: the seconds that one call takes by itself. sending: the seconds that sending one call
+    costs, by executor; 0 if missing, infinite if it can't be sent.
     """
     costs = sending or {}
     sent = {n: _sent(times, costs.get(n, 0.0), workers, call) for n, times in walls.items()}
@@ -119,15 +125,15 @@ def decide(
         ratio(sent["threads"], sent[process]) if compared and process else None,
         {name: ratio(sent["serial"], sent[name]) for name in walls if "serial" in walls},
         batched,
-        _more_rounds(sent) if ground is Ground.UNCLEAR else None,
+        _more_rounds(sent) if ground is Ground.INCONCLUSIVE else None,
     )
 
 
 def _sent(walls: Sequence[float], sending: float, workers: int, call: float) -> list[float]:
-    """What the wall times would be, were each call sent by itself.
+    """Return what the wall times would be if each call was sent by itself.
 
-    A worker is then busy for longer with each. And one sender sends them one after another, which
-    no number of workers can shorten: so a call that is shorter than that never pays.
+    Each call then keeps its worker busy for longer. And one thread sends them all, one after
+    another, which takes its time however many workers there are.
     """
     return [max(wall * (1.0 + sending / call), workers * sending) for wall in walls]
 
@@ -137,22 +143,22 @@ def _judge(walls: Walls) -> tuple[Verdict, Ground]:
     if process is None or "threads" not in walls:
         return Verdict.INCONCLUSIVE, Ground.NOT_MEASURED
     threads_to_processes = ratio(walls["threads"], walls[process])
-    any_gain = Ratio(math.inf, math.inf, math.inf, 1.0)
-    thread_gain, process_gain = (
-        ratio(walls["serial"], walls[name]) if "serial" in walls else any_gain
+    any_speedup = Ratio(math.inf, math.inf, math.inf, 1.0)
+    thread_speedup, process_speedup = (
+        ratio(walls["serial"], walls[name]) if "serial" in walls else any_speedup
         for name in ("threads", process)
     )
-    if thread_gain.high <= MARGIN and process_gain.high <= MARGIN:
+    if thread_speedup.high <= MARGIN and process_speedup.high <= MARGIN:
         return Verdict.NEITHER, Ground.NO_GAIN
-    if threads_to_processes.low > MARGIN and process_gain.low > MARGIN:
+    if threads_to_processes.low > MARGIN and process_speedup.low > MARGIN:
         return Verdict.PROCESSES, Ground.PROCESSES_WIN
-    if threads_to_processes.high <= MARGIN and thread_gain.low > MARGIN:
+    if threads_to_processes.high <= MARGIN and thread_speedup.low > MARGIN:
         return Verdict.THREADS, Ground.THREADS_DO
-    return Verdict.INCONCLUSIVE, Ground.UNCLEAR
+    return Verdict.INCONCLUSIVE, Ground.INCONCLUSIVE
 
 
 def _more_rounds(walls: Walls) -> int | None:
-    """How many more rounds would bring the intervals clear of the margin, if they stay as wide."""
+    """Return how many more rounds would move the intervals off the margin, if the spread stays."""
     process = process_name(walls)
     assert process is not None
     pairs = [("threads", process)]
@@ -161,23 +167,23 @@ def _more_rounds(walls: Walls) -> int | None:
     needed = [
         _rounds_needed(_ratios(walls[a], walls[b]))
         for a, b in pairs
-        if not is_clear(ratio(walls[a], walls[b]))
+        if not is_conclusive(ratio(walls[a], walls[b]))
     ]
     rounds = len(walls["threads"])
     most = max(needed, default=rounds + 1)
     return None if most > _MOST_ROUNDS else max(1, math.ceil(most) - rounds)
 
 
-def is_clear(found: Ratio) -> bool:
-    """Whether the interval is on one side of the margin."""
+def is_conclusive(found: Ratio) -> bool:
+    """Return whether the interval lies on one side of the margin."""
     return found.high <= MARGIN or found.low > MARGIN
 
 
 def _rounds_needed(ratios: Sequence[float]) -> float:
-    """For how many rounds the interval of the median has half the width of its distance.
+    """Return for how many rounds the interval is half as wide as its distance from the margin.
 
-    The standard error of a median is 1.25 times that of a mean, for values that are spread
-    normally, as the logarithms of such ratios about are.
+    The logarithms of such ratios have about a normal distribution. There the standard error of
+    a median is 1.25 times that of a mean.
     """
     if not all(0 < r < math.inf for r in ratios):
         return math.inf

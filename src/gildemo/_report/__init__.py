@@ -1,1 +1,1 @@
-"""How results look. These modules know results, and neither executors nor measuring."""
+"""How results are shown: tables, lanes, plots and files. Knows results and records only."""

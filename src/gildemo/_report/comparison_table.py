@@ -1,4 +1,4 @@
-"""One comparison in the terminal, and several side by side."""
+"""The tables of `compare` and `report`: one comparison, and several side by side."""
 
 from __future__ import annotations
 
@@ -8,32 +8,45 @@ from rich.table import Table
 from rich.text import Text
 
 from gildemo._comparison.results import Comparison, ExecutorResult, Spread
-from gildemo._report.demonstration_table import MEANINGS, heading, meaning, plain_table
+from gildemo._report.tables import plain_table, use, verdict_text
 from gildemo._units import counted, number, seconds
 
-# From so many columns on, there is room for all.
+# The width in columns from which the table has room for the efficiency.
 _WIDE = 96
+
+LEGEND = (
+    "wall time: one call on each worker, from the common start to the last result. speedup: over "
+    "serial, for calls that are sent in batches. startup: until all workers are ready. sending: "
+    "one call to a worker and its result back. break-even: the shortest call, sent by itself, "
+    "that is faster there than serial."
+)
+LEGEND_WIDE = f"{LEGEND} efficiency: the speedup divided by the CPUs that the workers can use."
+
+
+def legend(width: int) -> str:
+    """Return what the columns of a table of this width mean."""
+    return LEGEND_WIDE if width >= _WIDE else LEGEND
 
 
 def setting(comparison: Comparison) -> str:
-    """What was measured, and how."""
-    alone = "" if comparison.call is None else f"one call takes {seconds(comparison.call)}; "
+    """Return what was measured, and how, in one sentence."""
+    call = "" if comparison.call is None else f"one call takes {seconds(comparison.call)}; "
     return (
-        f"{alone}{counted(comparison.workers, 'worker')} at once on "
+        f"{call}{counted(comparison.workers, 'worker')} at once on "
         f"{counted(comparison.cpus, 'CPU')}, Python {comparison.python}; "
-        f"{counted(comparison.rounds, 'round')} of {counted(comparison.calls, 'call')} a worker"
+        f"{counted(comparison.rounds, 'round')} of {counted(comparison.calls, 'call')} per worker"
     )
 
 
-def table(comparison: Comparison, width: int) -> Table:
-    """A row for each executor: how long, how fast, and what it costs."""
-    found = plain_table()
-    found.add_column("executor", min_width=10, no_wrap=True)
+def comparison_table(comparison: Comparison, width: int) -> Table:
+    """Return a row for each executor: its times, its speedup and its costs."""
+    table = plain_table()
+    table.add_column("executor", min_width=10, no_wrap=True)
     wide = width >= _WIDE
-    headings = ["wall\ntime", "lowest to\nhighest", "calls/s", "speed-\nup"]
-    headings += ["effi-\nciency"] if wide else []
-    for text in [*headings, "start-\nup", "to\nsend", "pays\nfrom"]:
-        found.add_column(text, justify="right", no_wrap=True)
+    headings = ["wall\ntime", "lowest to\nhighest", "calls/s", "speedup"]
+    headings += ["efficiency"] if wide else []
+    for text in [*headings, "startup", "sending", "break-\neven"]:
+        table.add_column(text, justify="right", no_wrap=True)
     for name, result in comparison.executors.items():
         cells = [
             seconds(result.wall.median),
@@ -43,8 +56,8 @@ def table(comparison: Comparison, width: int) -> Table:
         ]
         if wide:
             cells.append("" if result.efficiency is None else f"{result.efficiency:.0%}")
-        found.add_row(heading(name), *cells, *_costs(name, result))
-    return found
+        table.add_row(name.replace(":", ":\n"), *cells, *_costs(name, result))
+    return table
 
 
 def _range(wall: Spread) -> str:
@@ -58,53 +71,48 @@ def _range(wall: Spread) -> str:
 def _costs(name: str, result: ExecutorResult) -> tuple[str, str, str]:
     if name == "serial":
         return ("", "", "")
-    pays_from = ""
-    if result.sending is not None and result.speedup is not None:
-        pays_from = "never" if result.break_even is None else seconds(result.break_even)
-    sending = "can't" if result.unsendable else ""
-    if result.sending is not None:
-        sending = seconds(result.sending)
-    return (seconds(result.startup.median), sending, pays_from)
-
-
-LEGEND = (
-    "wall time: of one call on each worker, from a common start until the last result; speed-up: "
-    "of calls in batches. to send: a call to a worker, and its result back. pays from: the length "
-    "of a call, sent by itself, from which that is faster than one after another."
-)
+    startup = seconds(result.startup.median)
+    if result.unsendable:
+        return (startup, "can't", "")
+    if result.sending is None:
+        return (startup, "", "")
+    break_even = ""
+    if result.speedup is not None:
+        break_even = "never" if result.break_even is None else seconds(result.break_even)
+    return (startup, seconds(result.sending), break_even)
 
 
 def answer(comparison: Comparison) -> Text:
-    """The verdict and its reason."""
-    mark, word, style = MEANINGS[comparison.verdict]
-    return Text.assemble((f"{mark} {word}: ", f"bold {style}"), comparison.reason)
+    """Return the verdict and its reason."""
+    verdict = verdict_text(comparison.verdict, "bold")
+    return Text.assemble(verdict, (": ", verdict.style), comparison.reason)
 
 
 def side_by_side(runs: Mapping[str, Sequence[Comparison]]) -> Table:
-    """Several runs, a column each: for each task the wall times, the GIL and the verdict.
+    """Return a column for each run, with the wall times, the GIL and the verdict of each task.
 
-    From the second run on, a wall time has behind it how many times as long as in the first.
+    From the second run on, a wall time is followed by its ratio to that of the first run.
     """
-    found = plain_table("Wall time of one call on each worker, and what it is of the first run's")
-    found.add_column("task", min_width=12)
-    found.add_column("", no_wrap=True)
+    table = plain_table("Wall time of one call on each worker, and its ratio to the first run's")
+    table.add_column("task", min_width=12)
+    table.add_column("", no_wrap=True)
     for name, comparisons in runs.items():
-        found.add_column(f"{name}\n{_python(comparisons)}", justify="right")
+        table.add_column(f"{name}\n{_python(comparisons)}", justify="right")
     by_task = [{c.task: c for c in comparisons} for comparisons in runs.values()]
     for task in dict.fromkeys(task for tasks in by_task for task in tasks):
         of_task = [tasks.get(task) for tasks in by_task]
         names = dict.fromkeys(name for c in of_task if c is not None for name in c.executors)
         title = task
         for name in names:
-            found.add_row(title, heading(name), *_walls(of_task, name))
+            table.add_row(title, name.replace(":", ":\n"), *_walls(of_task, name))
             title = ""
         held = ["" if c is None or c.gil is None else f"{c.gil.held:.0%}" for c in of_task]
         if any(held):
-            found.add_row("", "GIL held", *held)
-        found.add_row(
-            "", "use", *(Text("") if c is None else meaning(c) for c in of_task), end_section=True
+            table.add_row("", "GIL held", *held)
+        table.add_row(
+            "", "use", *(Text("") if c is None else use(c) for c in of_task), end_section=True
         )
-    return found
+    return table
 
 
 def _python(comparisons: Sequence[Comparison]) -> str:

@@ -1,4 +1,4 @@
-"""A whole program as a GilMonitor saw it: a row for each thread."""
+"""The table of `watch`: the threads of one record."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from collections.abc import Iterable, Sequence
 
 from rich.table import Table
 
-from gildemo._report.demonstration_table import plain_table
-from gildemo._units import seconds
-from gildemo.monitor import GilRecord, ThreadRecord
+from gildemo._report.tables import plain_table
+from gildemo._units import counted, seconds
+from gildemo.monitor.record import GilRecord, ThreadRecord
 
 _MOST_ROWS = 20
 
-# With fewer, the figures say little.
+# With fewer samples, the summary says how few they are.
 _FEW_SAMPLES = 100
 
 
 def summary(record: GilRecord) -> str:
-    """One sentence about the whole."""
+    """Return one sentence about the whole record."""
     if record.samples == 0:
-        return "It was over before the first look at the GIL: nothing is known of it."
-    switches = "" if record.switches is None else f", {record.switches} switches"
-    few = f" (samples: only {record.samples})" if record.samples < _FEW_SAMPLES else ""
+        return "The program ended before the first sample: nothing is known about its GIL."
+    switches = "" if record.switches is None else f", {record.switches:,} switches"
+    few = f" (only {counted(record.samples, 'sample')})" if record.samples < _FEW_SAMPLES else ""
     return (
         f"GIL held {record.held:.1%} (± {record.error:.1%}) of {seconds(record.duration)}{few}"
         f"{switches}, longest hold {seconds(record.longest_hold)}"
     )
 
 
-def threads(record: GilRecord) -> Table:
-    """The threads, those that held or waited the most first."""
+def thread_table(record: GilRecord) -> Table:
+    """Return a row for each thread, the ones that held or waited the most first."""
     ranked = sorted(record.threads, key=lambda t: t.held + (t.waiting or 0.0), reverse=True)
     table = plain_table()
     table.add_column("thread", overflow="fold")
@@ -39,12 +39,12 @@ def threads(record: GilRecord) -> Table:
         table.add_row(*_row(thread.name, [thread]))
     rest = ranked[_MOST_ROWS:]
     if rest:
-        table.add_row(*_row(f"{len(rest)} more threads", rest))
+        table.add_row(*_row(counted(len(rest), "more thread"), rest))
     return table
 
 
 def _row(name: str, threads: Sequence[ThreadRecord]) -> tuple[str, ...]:
-    """The sums of some threads, or of one; a sum in which something is unknown is unknown."""
+    """Return the cells of one or more threads; a sum with an unknown term is unknown."""
     waiting, cpu = _sum(t.waiting for t in threads), _sum(t.cpu for t in threads)
     return (
         name,

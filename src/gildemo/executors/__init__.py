@@ -1,7 +1,7 @@
 """The ways to run tasks side by side: serial, threads, processes and subinterpreters.
 
-Each is an ExecutorKind. `resolve` finds one by its name; to compare an executor of your own, pass
-an ExecutorKind with a name and a factory.
+Each is an ExecutorKind; `resolve` finds one by its name. To compare an executor of your own, pass
+compare() an ExecutorKind with a name and a factory.
 """
 
 from gildemo.executors.cpus import usable_cpus

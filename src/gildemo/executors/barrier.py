@@ -1,7 +1,7 @@
-"""How the workers of an executor are made to start together.
+"""A barrier from which the workers of an executor start together.
 
-A worker may be a thread, a process or a subinterpreter, so this needs nothing but the file
-system: two named pipes are known to all of them.
+A worker may be a thread, a process or a subinterpreter. All of them can open named pipes, so the
+barrier needs nothing else: no lock, no shared memory, no inherited file descriptor.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from typing import NamedTuple
 from gildemo.executors import signals
 
 _GO = b"g"
-_CALLED_OFF = b"x"
+_BROKEN = b"x"
 
 
-class CalledOffError(RuntimeError):
-    """Raised in a worker that waits at a rendezvous which then does not take place."""
+class BarrierBrokenError(RuntimeError):
+    """Raised in a worker whose barrier was closed before all workers had arrived."""
 
 
-class Ticket(NamedTuple):
-    """What a worker needs to know to arrive at a rendezvous: the paths of two named pipes."""
+class BarrierHandle(NamedTuple):
+    """A barrier as its workers know it: the paths of two named pipes. It can be pickled."""
 
-    ready: str
-    go: str
+    ready: str  # workers announce their arrival here
+    go: str  # and wait here for a byte
 
     def arrive(self) -> None:
-        """Say that this worker is ready, and wait until all start. Raises CalledOffError."""
-        # Nothing here may block but the last read, as the parent may be gone by now. The pipe to
-        # read is opened before the arrival is announced: what is written then can't be missed.
+        """Announce this worker, and wait until all start. Raises BarrierBrokenError."""
+        # The parent may be gone by now, so only the read may block, and it must not miss the
+        # answer: the pipe to read from is opened before the arrival is announced.
         pipes = []
         try:
             for path, mode in ((self.go, os.O_RDONLY), (self.ready, os.O_WRONLY)):
@@ -49,26 +49,29 @@ class Ticket(NamedTuple):
             for pipe in pipes:
                 os.close(pipe)
         if not started:
-            raise CalledOffError("the measurement was called off before this worker started")
+            raise BarrierBrokenError("the measurement ended before this worker started")
 
 
-class Rendezvous:
-    """A barrier between the parent and `parties` workers of any kind. Use it in a `with`."""
+class Barrier:
+    """The parent's side of a barrier for `parties` workers. Use it in a `with` statement.
+
+    Leaving the `with` statement before release() breaks the barrier.
+    """
 
     def __init__(self, parties: int) -> None:
         self._parties = parties
-        # It goes with this object, too, should an interruption come before the `with`.
+        # Deleted with this object at the latest, if an interruption comes before the `with`.
         self._folder = tempfile.TemporaryDirectory(prefix="gildemo-", ignore_cleanup_errors=True)
         ready, go = (str(Path(self._folder.name, name)) for name in ("ready", "go"))
-        self.ticket = Ticket(ready, go)
+        self.handle = BarrierHandle(ready, go)
         self._pipes: list[int] = []
-        self._left = parties
+        self._waiting = parties
 
-    def __enter__(self) -> Rendezvous:
+    def __enter__(self) -> Barrier:
         try:
-            for path in self.ticket:
+            for path in self.handle:
                 os.mkfifo(path, 0o600)
-                # Open for both directions, so that neither side blocks to wait for the other.
+                # Opened for both directions, so that neither side blocks in open().
                 self._pipes.append(os.open(path, os.O_RDWR | os.O_NONBLOCK))
         except BaseException:
             self._close()
@@ -76,7 +79,10 @@ class Rendezvous:
         return self
 
     def wait(self, check: Callable[[], None]) -> None:
-        """Return when all have arrived; call `check` now and then, which raises to give up."""
+        """Return when all workers have arrived.
+
+        Calls `check` about every 50 ms meanwhile, which raises an exception to give up.
+        """
         arrived = 0
         poll = select.poll()
         poll.register(self._pipes[0], select.POLLIN)
@@ -86,18 +92,18 @@ class Rendezvous:
                 arrived += len(os.read(self._pipes[0], self._parties))
 
     def release(self) -> None:
-        """Let all start. They read a byte each, so no process can miss the end of the file."""
-        left, self._left = self._left, 0
-        os.write(self._pipes[1], _GO * left)
+        """Let all workers start. Each reads one byte."""
+        waiting, self._waiting = self._waiting, 0
+        os.write(self._pipes[1], _GO * waiting)
 
     def __exit__(self, *exc_info: object) -> None:
         with signals.blocked():
             self._close()
 
     def _close(self) -> None:
-        # In this order: who comes later finds no pipes, and does not wait at them.
+        # The folder goes first: a worker that comes later finds no pipe, and does not wait.
         self._folder.cleanup()
-        if len(self._pipes) == 2 and self._left:
-            os.write(self._pipes[1], _CALLED_OFF * self._left)
+        if len(self._pipes) == 2 and self._waiting:
+            os.write(self._pipes[1], _BROKEN * self._waiting)
         for fd in self._pipes:
             os.close(fd)

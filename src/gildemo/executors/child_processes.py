@@ -1,4 +1,4 @@
-"""The child processes that multiprocessing knows of, and how they are ended."""
+"""The child processes of multiprocessing, and how to end them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
-# How long a process may take to end by itself after SIGTERM, in seconds.
-GRACE = 1.0
+GRACE = 1.0  # seconds that a process has to end by itself after SIGTERM
 
 
 def children() -> list[BaseProcess]:
-    """The child processes that multiprocessing knows of, if it is in use at all."""
+    """Return the living child processes that multiprocessing has started."""
     if "multiprocessing" not in sys.modules:
         return []
     from multiprocessing import active_children
@@ -26,18 +25,18 @@ def children() -> list[BaseProcess]:
 
 
 def send_signal(process: BaseProcess, signum: int) -> None:
-    """Send a signal to a worker and to what its task has started."""
+    """Send a signal to a worker and to the processes that its task has started."""
     assert process.pid is not None
     try:
         os.killpg(process.pid, signum)
     except (ProcessLookupError, PermissionError):
-        # It is not, or not yet, the leader of a group: worker.initialize_process().
+        # It does not, or does not yet, lead a process group: see worker.initialize_process().
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signum)
 
 
 def end(processes: list[BaseProcess]) -> None:
-    """End child processes: politely, so that their tasks clean up, and then surely."""
+    """End processes: first by SIGTERM, so that their tasks can clean up, then by SIGKILL."""
     for process in processes:
         send_signal(process, signal.SIGTERM)
     deadline = time.monotonic() + GRACE

@@ -7,7 +7,7 @@ import sys
 
 
 def usable_cpus() -> int:
-    """How many CPUs this process may use: its affinity, not the size of the machine."""
+    """Return how many CPUs this process may use, which can be fewer than the machine has."""
     if sys.version_info >= (3, 13):
         return os.process_cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):

@@ -8,35 +8,33 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gildemo.executors import child_processes, signals
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
 
 
 @dataclass(frozen=True)
 class ExecutorKind:
-    """A way to run tasks side by side.
+    """A way to run tasks side by side."""
 
-    name: how results and messages call it. factory: takes the number of workers.
-    concurrent: False if it runs one task after another in the caller's thread.
-    pickles: True if tasks are sent to its workers by pickle. handles_blocked_signals: True if its workers
-    may be started with Ctrl-C and SIGTERM blocked, as they let them in when they are ready.
-    unavailable: why it can't be used in this Python, or None.
-    """
-
-    name: str
-    factory: Callable[[int], Executor]
-    concurrent: bool = True
-    pickles: bool = False
+    name: str  # in results and messages
+    factory: Callable[[int], Executor]  # takes the number of workers
+    concurrent: bool = True  # False: runs one task after another in the caller's thread
+    pickles: bool = False  # sends tasks to its workers by pickle
+    # Its workers can be started with Ctrl-C and SIGTERM blocked: they unblock them when ready.
     handles_blocked_signals: bool = False
-    unavailable: str | None = None
+    unavailable: str | None = None  # why this Python can't use it
 
     @contextlib.contextmanager
     def open(self, workers: int) -> Iterator[Executor]:
-        """Create an executor, and leave no worker of it behind.
+        """Create an executor, and leave none of its workers behind.
 
-        When the body raises TimeoutError, or is interrupted, its processes are ended, and also
-        when they don't end by themselves. Threads can't be ended from outside: those that still
-        run are then left to finish alone.
+        Its processes are ended if the body raises TimeoutError or is interrupted, and also if they
+        don't end by themselves. Threads can't be ended from outside: those that still run after
+        a timeout are left to finish alone.
         """
         before = child_processes.children()
         executor = self.factory(workers)
@@ -52,8 +50,8 @@ class ExecutorKind:
         _shut_down(executor, [child for child in child_processes.children() if child not in before])
 
 
-def _shut_down(executor: Executor, processes: list[child_processes.BaseProcess]) -> None:
-    """Shut it down, also if its workers don't end, as their tasks left threads running there."""
+def _shut_down(executor: Executor, processes: list[BaseProcess]) -> None:
+    """Shut down an executor, even if its processes don't end as their tasks left threads there."""
     closing = threading.Thread(target=executor.shutdown, name="shutdown", daemon=True)
     closing.start()
     closing.join(child_processes.GRACE)

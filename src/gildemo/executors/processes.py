@@ -33,9 +33,9 @@ KIND = _kind()
 
 
 def with_start_method(start_method: str) -> ExecutorKind:
-    """Return the kind whose processes are started by "fork", "spawn" or "forkserver".
+    """Return the kind whose processes start by "fork", "spawn" or "forkserver".
 
-    Raises ValueError for a method that this platform does not have.
+    Raises ValueError for a start method that this platform does not have.
     """
     import multiprocessing
 
@@ -46,7 +46,7 @@ def with_start_method(start_method: str) -> ExecutorKind:
 
 
 def forks(kind: ExecutorKind) -> bool:
-    """Whether its workers are copies of this process, without its other threads."""
+    """Return whether the workers of this kind are forks of this process."""
     if kind.name != KIND.name:
         return kind.name == "processes:fork"
     from multiprocessing import get_start_method

@@ -1,36 +1,35 @@
-"""The names of the executors: everything else asks here."""
+"""The names of the executors. Options, help texts, tables and plots take them from here."""
 
 from __future__ import annotations
-
-from typing import TypeVar
 
 from gildemo.executors import processes, serial, subinterpreters, threads
 from gildemo.executors.kind import ExecutorKind
 
-# To add an executor, add a line here. The order is that of tables, plots and help texts.
+# To add an executor, add a line here. Tables, plots and help texts keep this order.
 KINDS = {
     kind.name: kind for kind in (serial.KIND, threads.KIND, processes.KIND, subinterpreters.KIND)
 }
 
 NAMES = tuple(KINDS)
 
-# The ones that this Python has.
+# The executors that this Python has.
 AVAILABLE = tuple(name for name, kind in KINDS.items() if kind.unavailable is None)
 
-# What gildemo 0.1.0 called them: still accepted as options, arguments and keys.
+# The names of gildemo 0.1.0, still accepted as options, arguments and keys.
 _OLD_NAMES = {"thread": "threads", "process": "processes", "interpreter": "subinterpreters"}
-
-_T = TypeVar("_T")
 
 
 def canonical(name: str) -> str:
-    """Return the name that results use: "threads" for "thread", "processes:fork" for "process:fork"."""
-    base, colon, rest = name.partition(":")
-    return f"{_OLD_NAMES.get(base, base)}{colon}{rest}"
+    """Return the name that results use: "threads" for "thread", for example.
+
+    A start method stays: "processes:fork" for "process:fork".
+    """
+    base, colon, start_method = name.partition(":")
+    return f"{_OLD_NAMES.get(base, base)}{colon}{start_method}"
 
 
 def is_processes(name: str) -> bool:
-    """Whether this is the name of an executor of processes, with or without a start method."""
+    """Return whether a name means processes, with or without a start method."""
     return canonical(name).partition(":")[0] == processes.KIND.name
 
 
@@ -50,6 +49,6 @@ def resolve(executor: str | ExecutorKind) -> ExecutorKind:
 
 
 def spelled() -> str:
-    """Return the names as messages and help texts list them."""
+    """Return all names as a phrase for messages and help texts."""
     *names, last = (*NAMES, f"{processes.KIND.name}:START_METHOD")
     return f"{', '.join(names)} or {last}"

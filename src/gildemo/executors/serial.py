@@ -13,7 +13,7 @@ _T = TypeVar("_T")
 
 
 class SerialExecutor(Executor):
-    """Runs a task when it is submitted, in the thread that submits it: the base line."""
+    """Runs a task when it is submitted, in the thread that submits it: the baseline."""
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
         future: Future[_T] = Future()

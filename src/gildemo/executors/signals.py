@@ -1,12 +1,14 @@
-"""The signals that end a program, in the processes that measure and in those that they start."""
+"""The signals that end a program, in the process that measures and in its workers."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import Any
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -15,9 +17,9 @@ Handler = Callable[[int, FrameType | None], None]
 
 @contextlib.contextmanager
 def blocked() -> Iterator[None]:
-    """Let none of them in meanwhile, where an exception would leave something behind.
+    """Block Ctrl-C, SIGTERM and SIGHUP where an exception would leave something behind.
 
-    What is started meanwhile holds them too, until it calls `let_in`.
+    Threads and processes started meanwhile inherit this, until they call `unblock`.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
@@ -26,43 +28,87 @@ def blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+def unblock() -> None:
+    """Unblock these signals in a thread or process that was started inside of `blocked`."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+
+
 @contextlib.contextmanager
 def ignored() -> Iterator[None]:
-    """Run no handler in Python meanwhile, whoever set it. For the main thread only."""
+    """Ignore every signal that has a handler in Python. For the main thread only."""
     handlers = {signum: signal.getsignal(signum) for signum in signal.valid_signals()}
-    ours = {signum: handler for signum, handler in handlers.items() if callable(handler)}
-    for signum in ours:
+    python = {signum: handler for signum, handler in handlers.items() if callable(handler)}
+    for signum in python:
         signal.signal(signum, signal.SIG_IGN)
     try:
         yield
     finally:
-        for signum, handler in ours.items():
+        for signum, handler in python.items():
             signal.signal(signum, handler)
 
 
-def unblock() -> None:
-    """End in the thread, or process, that was started meanwhile what `held` did."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+def on_termination(handler: Handler, *signums: int) -> Callable[[], None]:
+    """Handle signals in this process; return a function that restores the previous handlers.
 
-
-def on_termination(handler: Handler, *signums: int) -> None:
-    """Set a handler that is for this process only, and not for those that it forks.
-
-    A handler that raises an exception would not end them, but be lost wherever exceptions are.
+    A signal that is ignored stays ignored, as `nohup` wants it. So does a handler that was not
+    installed from Python, as it could not be restored. The child of a fork gets the previous
+    handlers back: it has other work to do, and what `handler` raises there could get lost. For
+    the main thread only.
     """
+    replaced = {}
     for signum in signums:
-        signal.signal(signum, handler)
-        _handlers[signum] = handler
+        before = signal.getsignal(signum)
+        if before not in (signal.SIG_IGN, None):
+            signal.signal(signum, handler)
+            replaced[signum] = before
+    installed = (handler, replaced)
+    _installed.append(installed)
+    return lambda: _restore(installed)
 
 
-_handlers: dict[int, Handler] = {}
+# Each handler that on_termination() installed in this process, and what it replaced.
+_installed: list[tuple[Handler, dict[int, Any]]] = []
 
 
-def _forget_handlers() -> None:
-    for signum, handler in _handlers.items():
+def _restore(installed: tuple[Handler, dict[int, Any]]) -> None:
+    handler, replaced = installed
+    while replaced:
+        signum, before = replaced.popitem()
+        # The measured code may have installed a handler of its own since.
         if signal.getsignal(signum) is handler:
-            signal.signal(signum, signal.SIG_DFL)
-    _handlers.clear()
+            signal.signal(signum, before)
 
 
-os.register_at_fork(after_in_child=_forget_handlers)
+class _Mask(threading.local):
+    before: set[int | signal.Signals] | None = None
+
+
+_mask = _Mask()
+
+
+def _before_fork() -> None:
+    """Block the handled signals until the child has its own handlers.
+
+    CPython forgets a signal that reached the child before its hooks run, and only prints what a
+    handler raises inside of a hook. Either way a child that was sent SIGTERM would live on.
+    """
+    # One call for both could raise what a handler raises, and lose the mask.
+    _mask.before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    signal.pthread_sigmask(signal.SIG_BLOCK, {n for _, replaced in _installed for n in replaced})
+
+
+def _after_fork() -> None:
+    before, _mask.before = _mask.before, None
+    if before is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _after_fork_in_child() -> None:
+    while _installed:
+        _restore(_installed.pop())
+    _after_fork()
+
+
+os.register_at_fork(
+    before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child
+)

@@ -21,7 +21,7 @@ def _open(workers: int) -> Executor:
 
         return InterpreterPoolExecutor(
             workers,
-            thread_name_prefix="interpreter",
+            thread_name_prefix="subinterpreter",
             initializer=set_path,
             initargs=(tuple(sys.path),),
         )

@@ -1,4 +1,7 @@
-"""What runs inside a worker: a thread, a process or a subinterpreter. It imports little."""
+"""What runs inside a worker: a thread, a process or a subinterpreter.
+
+Each worker process imports this module, so it imports little.
+"""
 
 from __future__ import annotations
 
@@ -17,81 +20,74 @@ from types import FrameType, TracebackType
 from typing import ClassVar, NamedTuple
 
 from gildemo.executors import signals
-from gildemo.executors.barrier import CalledOffError, Ticket
+from gildemo.executors.barrier import BarrierBrokenError, BarrierHandle
 from gildemo.statement import Statement
 
-# How long the child of a task that forked may take to come back from the task, in seconds.
+# How long to wait for the child of a task that forked to return from the task, in seconds.
 _GRACE = 1.0
 
-# Of an exception's message, in characters.
-_LONGEST_MESSAGE = 1000
+_LONGEST_MESSAGE = 1000  # characters of an exception's message
 
 
 class TaskExitError(RuntimeError):
-    """In place of the SystemExit of a task, which should end no worker."""
+    """Replaces the SystemExit of a task, so that it ends no worker."""
 
 
 class TaskForkedError(RuntimeError):
-    """A task forked, and both processes came back from it."""
+    """A task forked, and both processes returned from it."""
 
 
 class TaskFailedError(Exception):
-    """A task raised `error`; `trace` is its traceback as a text, from the task's own frames."""
+    """A task raised an exception."""
 
     def __init__(self, error: BaseException, trace: str) -> None:
         super().__init__(trace)
-        self.error = error
-        self.trace = trace
+        self.error = error  # what the task raised
+        self.trace = trace  # its traceback as text, with the task's own frames only
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Some exceptions can't be unpickled, at which an executor gives up all its workers.
-        error = self.error
-        if not_picklable(error):
-            error = RuntimeError(describe(error))
-        return type(self), (error, self.trace)
+        return type(self), (picklable_error(self.error), self.trace)
 
 
 class _TerminatedError(SystemExit):
-    """SIGTERM arrived in a worker process."""
+    """A worker process received SIGTERM."""
 
 
 class Batch(NamedTuple):
-    """What one worker measured: the seconds that its calls took, and the CPU time.
+    """What one worker measured while it made its calls."""
 
-    cpu: of its thread; process_cpu: of its process, with all threads. pid: of that process.
-    """
-
-    seconds: float
-    cpu: float
-    process_cpu: float
-    pid: int
+    seconds: float  # wall time
+    cpu: float  # seconds of CPU time of its thread
+    process_cpu: float  # seconds of CPU time of its process, with all threads
+    pid: int  # its process
 
 
 class Results:
-    """The last result of a task in this process or interpreter: to time what sending it costs."""
+    """The last result of a task in this process or interpreter, kept to time sending it."""
 
     last: object = None
 
 
 @dataclass(frozen=True)
 class Work:
-    """A task as it is sent to a worker: anything callable with its arguments, or a Statement."""
+    """A task as it is sent to a worker."""
 
     task: Callable[..., object] | Statement
-    args: tuple[object, ...] = ()
-    # In a worker process, which runs one at a time.
+    args: tuple[object, ...] = ()  # of a callable
+    # Whether a task runs in this process. A worker process runs one at a time.
     is_running: ClassVar[bool] = False
 
-    def run(self, number: int, ticket: Ticket | None = None) -> Batch:
-        """Prepare, meet the other workers, call the task `number` times, and say how long it took.
+    def run(self, number: int, barrier: BarrierHandle | None = None) -> Batch:
+        """Set up, wait for the other workers, and time `number` calls of the task.
 
-        Raises TaskFailedError if the task fails, and CalledOffError if the others don't come.
+        Raises TaskFailedError if the task fails, and BarrierBrokenError if another worker does
+        not arrive.
         """
         try:
             Work.is_running = True
             with _ForkGuard():
-                return self._run(number, ticket)
-        except CalledOffError:
+                return self._run(number, barrier)
+        except BarrierBrokenError:
             raise
         except TaskForkedError as error:
             raise TaskFailedError(error, "") from None
@@ -100,7 +96,7 @@ class Work:
                 raise
             raise TaskFailedError(error, _traceback(error)) from None
         except _TerminatedError:
-            # The task has cleaned up by now. An executor's worker would go on with its queue.
+            # The task has cleaned up. Without this, the worker would take the next task.
             os._exit(128 + signal.SIGTERM)
         except SystemExit as error:
             exited = TaskExitError(f"the task called sys.exit({error.code!r})")
@@ -110,13 +106,13 @@ class Work:
         finally:
             Work.is_running = False
 
-    def _run(self, number: int, ticket: Ticket | None) -> Batch:
+    def _run(self, number: int, barrier: BarrierHandle | None) -> Batch:
         began = cpu = process_cpu = 0.0
 
         def begin() -> None:
             nonlocal began, cpu, process_cpu
-            if ticket is not None:
-                ticket.arrive()
+            if barrier is not None:
+                barrier.arrive()
             cpu, process_cpu = time.thread_time(), time.process_time()
             began = time.perf_counter()
 
@@ -137,13 +133,13 @@ class Work:
         """Return the last result, without calling the task."""
         return Results.last
 
-    def why_not_to_be_sent(self) -> str | None:
-        """Why the last result can't be sent by pickle, or None if it can."""
-        return not_picklable(Results.last)
+    def why_unsendable(self) -> str | None:
+        """Return why the last result can't be sent by pickle, or None if it can."""
+        return why_unpicklable(Results.last)
 
 
-def not_picklable(value: object) -> str | None:
-    """Why a value does not come back from pickling, or None if it does."""
+def why_unpicklable(value: object) -> str | None:
+    """Return why a value can't be pickled and unpickled, or None if it can."""
     try:
         pickle.loads(pickle.dumps(value))
     except Exception as error:
@@ -151,19 +147,27 @@ def not_picklable(value: object) -> str | None:
     return None
 
 
+def picklable_error(error: BaseException) -> BaseException:
+    """Return the exception, or if it can't be pickled, a RuntimeError that describes it.
+
+    An executor gives up all its workers when an exception that one sends can't be unpickled.
+    """
+    return RuntimeError(describe(error)) if why_unpicklable(error) else error
+
+
 def describe(error: BaseException) -> str:
-    """The type and the message of an exception, if that is not too long."""
+    """Return the type and the message of an exception; a long message is cut."""
     try:
         message = str(error)
     except Exception:
-        message = "(its message can't be shown)"
+        message = "(str() of this exception fails)"
     if len(message) > _LONGEST_MESSAGE:
         message = f"{message[:_LONGEST_MESSAGE]}..."
     return f"{type(error).__name__}: {message}"
 
 
 def _can_be_interrupted() -> bool:
-    """Whether Ctrl-C raises KeyboardInterrupt here: elsewhere it is the task that raised it."""
+    """Return whether Ctrl-C raises KeyboardInterrupt here. If not, the task raised it."""
     in_main_thread = threading.current_thread() is threading.main_thread()
     return in_main_thread and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
 
@@ -171,19 +175,19 @@ def _can_be_interrupted() -> bool:
 def _call(task: Callable[..., object], args: tuple[object, ...], calls: Iterable[object]) -> object:
     result = None
     for _ in calls:
-        result = None  # Two large results at once could be one too many.
+        result = None  # Frees a large result before the next needs memory.
         result = task(*args)
     return result
 
 
 class _ForkGuard:
-    """Ends the child of a task that forked, when it comes back from the task, and tells.
+    """Ends the child of a task that forked when it returns from the task, and reports it.
 
-    As it would go on here and do all that its parent does. A child that never comes back, as it
-    calls os._exit() or runs another program, is none of our business.
+    The child would continue here and do what its parent does. A child that does not return,
+    because it calls os._exit() or runs another program, is left alone.
     """
 
-    forks = 0  # How often this process has called os.fork().
+    forks = 0  # how often this process has called os.fork()
 
     def __enter__(self) -> None:
         self._pid = os.getpid()
@@ -195,18 +199,18 @@ class _ForkGuard:
             os.write(self._write, f"{os.getpid()}\n".encode())
             os._exit(1)
         os.close(self._write)
-        came_back = b""
-        # The children have the other end of the pipe, until the last of them ends.
+        returned = b""
+        # The children hold the other end of the pipe open until the last of them ends.
         if self.forks != self._forks_before and select.select([self._read], [], [], _GRACE)[0]:
-            came_back = os.read(self._read, 1000)
+            returned = os.read(self._read, 1000)
         os.close(self._read)
-        for child in came_back.split():
+        for child in returned.split():
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(int(child), 0)
-        if came_back:
+        if returned:
             raise TaskForkedError(
-                "the task forked, and its child came back from the task as well: "
-                "end it there with os._exit()"
+                "the task forked, and the child process returned from the task as well: "
+                "end the child with os._exit()"
             )
 
 
@@ -218,7 +222,7 @@ os.register_at_fork(after_in_parent=_count_fork)
 
 
 def _traceback(error: BaseException) -> str:
-    """The traceback as Python shows it, without the frames of this package."""
+    """Return the traceback as Python prints it, without the frames of this package."""
     import traceback
 
     own: TracebackType | None = error.__traceback__
@@ -235,18 +239,20 @@ def _on_sigterm(signum: int, frame: FrameType | None) -> None:
 
 
 def initialize_process() -> None:
-    """Prepare a worker process to be interrupted by its parent, and by nobody else.
+    """Prepare a worker process so that its parent alone ends it, by SIGTERM.
 
-    Ctrl-C is sent to a whole process group: in a group of its own the worker, and the
-    processes that its task starts, are ended by the parent, in order. SIGTERM raises
-    SystemExit, so that a task can clean up behind itself.
+    A terminal sends Ctrl-C to a whole process group, so the worker leads a group of its own, to
+    which the processes that its task starts belong. SIGTERM raises SystemExit, so that a task
+    can clean up.
     """
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # It may have been inherited as ignored.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signals.on_termination(_on_sigterm, signal.SIGTERM)
     signals.unblock()
 
 
 def set_path(path: tuple[str, ...]) -> None:
-    """Let a new interpreter find the modules that the main one finds, as new processes do."""
+    """Let a new interpreter import what the main one can import."""
     sys.path[:] = path

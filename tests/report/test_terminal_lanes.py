@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gildemo._report.lanes import lanes
+from gildemo._report.terminal_lanes import lanes
 from gildemo.monitor import GilRecord, ThreadRecord
 
 
@@ -37,9 +37,9 @@ def test_a_thread_that_holds_it_now_and_then_is_told_from_one_that_keeps_it() ->
     assert draw(record(thread("a", 0.5), timeline=timeline), 14)[1] == "  a ▒▒▒▒▒▒▒▒▒▒"
 
 
-def test_the_main_thread_is_shown_only_if_it_takes_part() -> None:
+def test_a_thread_that_is_no_worker_is_shown_only_if_it_takes_part() -> None:
     segments: list[tuple[int, int, int | None]] = [(0, 1000, 0)]
-    assert len(draw(record(thread("MainThread", 0.01), timeline=segments), 40)) == 1
+    assert len(draw(record(thread("MainThread", 0.009), timeline=segments), 40)) == 1
     assert len(draw(record(thread("MainThread", 0.5), timeline=segments), 40)) == 2
 
 

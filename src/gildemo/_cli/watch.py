@@ -1,0 +1,87 @@
+"""gildemo watch: run a program, then say who held the GIL."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from gildemo import GilMonitorUnavailable, _json
+from gildemo._cli import exit_status
+from gildemo._cli.options import UsageError, seconds
+from gildemo._cli.run_program import run_program
+from gildemo._report import formats, streams
+from gildemo._report.record_table import summary, thread_table
+from gildemo.executors import signals
+from gildemo.monitor import GilMonitor, GilRecord
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the parser of this command."""
+    parser = commands.add_parser(
+        "watch",
+        help="run a program, then say who held the GIL",
+        description="Run a Python program as `python` would, then say on standard error which\n"
+        "threads held the GIL, which waited for it, and for how long. The output of the\n"
+        "program is left alone (`--json -` and `--trace -` follow it), and its exit status\n"
+        "is that of the command.",
+        usage="gildemo watch [options] (script.py | -m module) [ARG ...]",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--interval",
+        type=seconds,
+        metavar="SECONDS",
+        help="average time between two samples (default: between 0.0002 and 0.003, the shorter "
+        "the more often the GIL is taken and released)",
+    )
+    formats.add_options(parser)
+    parser.add_argument(
+        "-m", dest="module", action="store_true", help="the program is a module or a package"
+    )
+    parser.add_argument("program", metavar="script.py", help=argparse.SUPPRESS)
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    parser.set_defaults(run=_run, parser=parser)
+
+
+def _run(arguments: argparse.Namespace) -> NoReturn:
+    if why := formats.problem(arguments):
+        raise UsageError(why)
+    try:
+        monitor = GilMonitor(arguments.interval)
+        monitor.start()
+    except (GilMonitorUnavailable, ValueError) as error:
+        raise UsageError(str(error)) from error
+    pid = os.getpid()
+    try:
+        status = run_program([arguments.program, *arguments.arguments], arguments.module)
+    except (OSError, ImportError) as error:
+        monitor.stop()
+        raise UsageError(f"can't run {arguments.program}: {error}") from error
+    # Otherwise the program forked, and this is the end of its child.
+    if os.getpid() == pid:
+        # The program's timers may still run: their handlers must not end the report.
+        with signals.ignored():
+            record = monitor.stop()
+            if not _report(record, arguments):
+                status = exit_status.FAILED
+    # The program's threads have ended, but functions that it gave to atexit are still to run.
+    sys.exit(status)
+
+
+def _report(record: GilRecord, arguments: argparse.Namespace) -> bool:
+    """Show on standard error what was seen; return whether all files were written."""
+    sys.stdout.flush()
+    console = streams.console(stderr=True)
+    console.print()
+    console.print(summary(record))
+    if record.samples:
+        console.print(thread_table(record))
+    program = arguments.program
+    results = formats.Results(
+        _json.wrap("record", {"program": program, **record.to_dict()}),
+        records={Path(program).name: record},
+    )
+    return formats.write(arguments, results)

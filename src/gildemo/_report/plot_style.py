@@ -1,0 +1,67 @@
+"""How plots look: colors, hatches and sizes. Each meaning has a lightness or a hatch of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+NO_MATPLOTLIB = 'plots need matplotlib: pip install "gildemo[plot]"'
+
+# Points.
+SMALL = 8
+
+# Replaces the user's own style, in which the texts might not fit.
+_SETTINGS = {
+    **{"xtick.labelsize": SMALL, "ytick.labelsize": SMALL, "legend.fontsize": SMALL},
+    **{"xtick.major.size": 0, "ytick.major.size": 0, "axes.edgecolor": "#999999"},
+    **{f"axes.spines.{side}": False for side in ("left", "top", "right")},
+    **{"legend.frameon": False, "legend.borderpad": 0, "legend.borderaxespad": 0},
+    **{"axes.titlesize": SMALL, "axes.titlelocation": "left", "axes.titlepad": 3},
+}
+
+
+class Look(NamedTuple):
+    """The look of a bar or of a part of a lane."""
+
+    face: str
+    hatch: str = ""
+    lines: str = "none"
+
+    def style(self) -> dict[str, Any]:
+        """Return it as the arguments of a matplotlib patch."""
+        colors = {"facecolor": self.face, "edgecolor": self.lines}
+        return {**colors, "hatch": self.hatch, "linewidth": 0}
+
+
+HOLDING = Look("#1b2733")
+WAITING = Look("#f4977a", "/////", "#8f2f14")
+NEITHER = Look("#dde6dc")
+
+_EXECUTORS = {
+    "serial": Look("#d3d7dc"),
+    "threads": Look("#1f5a8a"),
+    "processes": Look("#f2b24c", "////", "#8a5a00"),
+    "subinterpreters": Look("#86b8a0", "....", "#1e4a37"),
+}
+_OTHER_EXECUTORS = (
+    Look("#a9789c", "xxxx", "#4b2340"),
+    Look("#eadfc4", "----", "#8d7a45"),
+    Look("#6d6d6d", r"\\\\", "#e0e0e0"),
+)
+
+
+def executor_looks(names: Iterable[str]) -> dict[str, Look]:
+    """Return a look for each executor; the well-known ones always have the same."""
+    others = itertools.cycle(_OTHER_EXECUTORS)
+    return {name: _EXECUTORS.get(name) or next(others) for name in dict.fromkeys(names)}
+
+
+def style() -> contextlib.AbstractContextManager[None]:
+    """Apply the style within a `with` statement. Raises RuntimeError without matplotlib."""
+    try:
+        from matplotlib.style import context
+    except ImportError as error:
+        raise RuntimeError(NO_MATPLOTLIB) from error
+    return context(["default", _SETTINGS])
