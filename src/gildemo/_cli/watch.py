@@ -80,7 +80,7 @@ def _report(record: GilRecord, arguments: argparse.Namespace) -> bool:
     console.print(summary(record))
     if record.samples:
         console.print(thread_table(record, console.width))
-        sites = sites_table(record)
+        sites = sites_table(record, console.width)
         if sites is not None:
             console.print()
             console.print(sites)

@@ -9,38 +9,54 @@ from pathlib import Path
 
 from gildemo.monitor.profile import Frame, Node, Profile
 
-# Code that only starts the program's own code: what it holds counts for its caller.
-_PACKAGE = Path(__file__).parents[1]
-_MACHINERY = (
+# Code of the standard library that only starts other code: what it holds counts for its caller.
+_STARTERS = (
     "<frozen importlib",
     "<frozen runpy>",
-    *(f"{os.sep}{name}" for name in ("threading.py", f"concurrent{os.sep}futures{os.sep}")),
-    *(f"{_PACKAGE}{os.sep}{name}" for name in ("_cli", "_comparison", "executors", "testing.py")),
+    f"{os.sep}threading.py",
+    f"{os.sep}concurrent{os.sep}futures{os.sep}",
+)
+# The parts of this package that run a program, a task or a call of a test.
+_PACKAGE = Path(__file__).parents[1]
+_RUNNERS = tuple(
+    f"{_PACKAGE}{os.sep}{name}" for name in ("_cli", "_comparison", "executors", "testing.py")
 )
 
 
 def is_machinery(file: str) -> bool:
-    """Whether a file is of threading, concurrent.futures, importlib, or what runs a task here."""
-    return any(part in file for part in _MACHINERY)
+    """Whether the code in a file only runs other code."""
+    return file.startswith(_RUNNERS) or any(part in file for part in _STARTERS)
 
 
 def without_machinery(profile: Profile) -> Profile:
     """Return the profile with the frames of machinery folded into their callers.
 
-    A stack without any other frame stays as it is.
+    A stack begins with what this package runs, if it runs anything. What machinery holds that has
+    no other caller stays where it is.
     """
     nodes: list[Node] = []
-    indexes: list[int] = []  # for each old node, the new one that it is a part of
+    roots: list[int] = []  # for each new node, the root above it
+    owners: list[int] = []  # for each old node, the new one below which its callees are
     for node in profile.nodes:
-        parent = None if node.parent is None else indexes[node.parent]
-        is_folded = node.frame is not None and is_machinery(profile.frames[node.frame].file)
-        if is_folded and parent is not None and nodes[parent].frame is not None:
-            nodes[parent] = _joined(nodes[parent], node)
-            indexes.append(parent)
-        else:
-            indexes.append(len(nodes))
-            nodes.append(node._replace(parent=parent))
+        parent = None if node.parent is None else owners[node.parent]
+        file = "" if node.frame is None else profile.frames[node.frame].file
+        if parent is None or not is_machinery(file):
+            owners.append(_add(nodes, roots, node, parent))
+            continue
+        owner = roots[parent] if file.startswith(_RUNNERS) else parent
+        if nodes[owner].frame is not None:
+            nodes[owner] = _joined(nodes[owner], node)
+        elif node.samples:
+            _add(nodes, roots, node, owner)
+        owners.append(owner)
     return dataclasses.replace(profile, nodes=tuple(nodes))
+
+
+def _add(nodes: list[Node], roots: list[int], node: Node, parent: int | None) -> int:
+    index = len(nodes)
+    nodes.append(node._replace(parent=parent))
+    roots.append(index if parent is None else roots[parent])
+    return index
 
 
 def of_thread(profile: Profile, thread: int) -> Profile:
