@@ -1,4 +1,4 @@
-"""The names of threads, also of those that have ended."""
+"""The names of threads, including threads that have ended."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import threading
 import types
 from typing import Any
 
-# How many ended threads are remembered: as many as a monitor can tell apart.
+# How many ended threads are remembered: as many as a record can have.
 _REMEMBERED = 8192
 
 
 class ThreadNames:
-    """The names of threads by their native ids, those of ended ones too.
+    """The names of threads by native id, including threads that have ended.
 
-    A thread that has ended is no longer in threading.enumerate(). What tells of every thread
-    while it starts is the audit event of its start, which has the Thread object as its target.
-    It is new in 3.12; in 3.11 those remain which the program still has a reference to.
+    threading.enumerate() does not list threads that have ended. Since 3.12, an audit event comes
+    with the Thread object of each thread that starts. In 3.11, only those ended threads are found
+    that the program still refers to.
     """
 
     def __init__(self) -> None:
@@ -26,15 +26,15 @@ class ThreadNames:
         self._watchers: set[object] = set()
 
     def watch(self, watcher: object) -> None:
-        """Remember the present threads and those to come. The hook stays: it can't be removed."""
+        """Remember the threads that run now, and those that start later."""
         self._watchers.add(watcher)
         self._started.extend(threading.enumerate())
         if not self._hooked and sys.version_info >= (3, 12):
-            self._hooked = True
+            self._hooked = True  # for good: an audit hook can't be removed
             sys.addaudithook(self._hook)
 
     def unwatch(self, watcher: object) -> None:
-        """Remember them no longer, if nobody else wants it."""
+        """Forget the threads, unless another watcher needs them."""
         self._watchers.discard(watcher)
         if not self._watchers:
             self._started = []
@@ -42,7 +42,7 @@ class ThreadNames:
     def _hook(self, event: str, args: tuple[Any, ...]) -> None:
         if event not in ("_thread.start_new_thread", "_thread.start_joinable_thread"):
             return
-        # Of another callable, to ask for an attribute could run its code.
+        # Asking any other callable for an attribute could run its code.
         if self._watchers and isinstance(args[0], types.MethodType):
             thread = args[0].__self__
             if isinstance(thread, threading.Thread):
@@ -51,7 +51,7 @@ class ThreadNames:
                     self._forget()
 
     def _forget(self) -> None:
-        """Remember only the newest, and those that still run."""
+        """Keep the newest threads, and those that still run."""
         older, newest = self._started[:-_REMEMBERED], self._started[-_REMEMBERED:]
         self._started = [thread for thread in older if thread.is_alive()] + newest
 
@@ -60,13 +60,13 @@ class ThreadNames:
         threads = [*self._started, *referenced, *threading.enumerate()]
         names = {t.native_id: t.name for t in threads if t.native_id is not None}
         if sys.platform == "linux":
-            # In the child of a fork threading has the number that it had in the parent.
+            # In a forked child, threading still has the native id of the parent's thread.
             names.setdefault(os.getpid(), threading.main_thread().name)
         return names
 
 
 def _referenced_threads() -> list[threading.Thread]:
-    """The Thread objects of 3.11, of threads that ended too; none where there is no such set."""
+    """Return the Thread objects that 3.11 keeps weak references to, also of ended threads."""
     references = list(getattr(getattr(threading, "_dangling", None), "data", ()))
     return [thread for thread in (reference() for reference in references) if thread is not None]
 
