@@ -21,8 +21,8 @@ typedef struct {
     unsigned long switches; /* CPython's count of switches of the GIL */
 } Sample;
 
-/* Now and then a scan looks at more than the holder: whether threads wait for
-   the GIL, and how much CPU time they have used. */
+/* Some samples come with a scan, which samples other threads, too: whether
+   they wait for the GIL, and how much CPU time they have used. */
 typedef struct {
     int waiting; /* 1 if the thread waits for the GIL */
     int64_t cpu; /* the thread's CPU clock in ns; -1 if unknown */
@@ -35,7 +35,7 @@ typedef struct {
     int64_t samples;        /* how many samples were taken */
     int64_t weight;         /* the sum of their weights; ns */
     double squared_weights; /* the sum of the squares; ns squared */
-    int64_t held;           /* weight of those with a holder; ns */
+    int64_t held;           /* the weight of those with a holder; ns */
     double variance;        /* of `held`; ns squared */
     int64_t switches;       /* switches of the GIL; -1 if unknown */
     int64_t scans;          /* how many scans there were */
@@ -49,11 +49,11 @@ typedef struct {
     int64_t held;            /* weight of samples with it as holder; ns */
     int64_t longest_hold;    /* ns */
     int64_t scans;           /* scans while it had a thread state */
-    int64_t thread_samples;  /* scans that sampled this thread, */
-    int64_t waiting_samples; /* and found it waiting */
+    int64_t thread_samples;  /* scans that sampled this thread */
+    int64_t waiting_samples; /* those of them that found it waiting */
     int64_t cpu;             /* CPU time since `begin` in ns; -1 if unknown */
 
-    /* What the functions here need. */
+    /* For the functions here. */
     int64_t cpu_begin; /* its CPU clock at `begin`; -1 if unknown */
     int ended;         /* it has no thread state now */
     int waiting;       /* for the GIL, when that was last seen */
@@ -74,12 +74,12 @@ typedef struct {
 
 /* Returns 0, or -1 if there is no memory; then history_free() is safe. */
 int history_init(History *history, int64_t now);
-/* The same. The copy is to be read only. */
+/* The same. The copy is read-only. */
 int history_copy(const History *history, History *copy);
 void history_free(History *history);
 
-/* What there is to know at the start, once the threads are added. `first` has
-   no weight: it counts for the timeline only. */
+/* Call this once the threads of the start are added. `first` has no weight: it
+   only begins the timeline. */
 void history_start(History *history, const Sample *first, int switches_known,
                    int waiting_known);
 
@@ -101,8 +101,7 @@ void history_resume_thread(History *history, int32_t index);
    for MAX_THREADS threads at most. */
 int32_t history_fold_ended(History *history, int32_t *new_indexes);
 
-/* Returns for how long the GIL had been held by the holder of the sample
-   before, in ns. */
+/* Returns for how long the last sample's holder had held the GIL, in ns. */
 int64_t history_add_sample(History *history, const Sample *sample);
 /* A scan at the newest sample, while these n threads have a thread state. */
 void history_add_scan(History *history, const int32_t *threads, int32_t n);

@@ -12,9 +12,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-/* To see whether a thread waits takes some microseconds, so a scan of the
-   threads comes with a sample only this often, at random, and samples so many
-   threads at most. */
+/* Checking whether a thread waits takes some microseconds. So only some
+   samples, chosen at random, come with a scan: one in this time on average. A
+   scan samples at most this many threads. */
 #define SCAN_INTERVAL_NS 8000000
 #define MAX_THREADS_PER_SCAN 32
 
