@@ -4,8 +4,8 @@
 
 #include <stdlib.h>
 
-/* history_find_ended() looks at so few because it would take longer than a
-   sample otherwise. */
+/* history_find_ended() searches only this many threads: searching all of them
+   would take longer than a sample. */
 #define FIND_AMONG 256
 
 #define MAX(a, b) ((a) > (b) ? (a) : (b))

@@ -51,7 +51,7 @@ typedef struct {
 
 /* Returns 0, or -1 if there is no memory; then timeline_free() is safe. */
 int timeline_init(Timeline *timeline);
-/* The same. The copy is to be read only. */
+/* The same. The copy is read-only. */
 int timeline_copy(const Timeline *timeline, Timeline *copy);
 void timeline_free(Timeline *timeline);
 
