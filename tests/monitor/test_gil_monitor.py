@@ -323,7 +323,8 @@ def test_waits() -> None:
         bounds = [line[0][0], *itertools.chain.from_iterable(waits), line[-1][1]]
         assert bounds == sorted(bounds)
         total = sum(end - start for start, end in waits) / (line[-1][1] - line[0][0])
-        assert total == pytest.approx(thread.waiting, abs=0.15)
+        # A wait of 5 ms is noticed late, but it has ended once its thread holds the GIL.
+        assert 0.5 * (thread.waiting or 0.0) <= total < (thread.waiting or 0.0) + 0.1
 
 
 @sees_waiting
