@@ -250,15 +250,18 @@ safe_copy_add(SafeCopy *copy, const struct iovec *ranges, int n)
 const char *
 safe_copy_find(SafeCopy *copy, uintptr_t address, size_t size)
 {
-    /* What is looked for is mostly where the last was, or right after. */
+    /* It is mostly in the same range as the last time, or in the next one. */
     int i = copy->last_found;
     for (int k = 0; k < copy->n; k++, i++) {
         if (i == copy->n) {
             i = 0;
         }
         const uintptr_t begin = (uintptr_t)copy->ranges[i].iov_base;
-        if (address >= begin
-            && address + size <= begin + copy->ranges[i].iov_len) {
+        const size_t length = copy->ranges[i].iov_len;
+        /* An address that was read from freed memory may be anything, so its
+           sum with the size may wrap around. */
+        if (address >= begin && address - begin <= length
+            && size <= length - (address - begin)) {
             copy->last_found = i;
             return copy->copies[i] + (address - begin);
         }

@@ -50,6 +50,9 @@ check_copies(SafeCopy *copy)
     CHECK(safe_copy_find(copy, at + 23, 8) == NULL);
     CHECK(memcmp(safe_copy_find(copy, at + 22, 8), "aaaaaaaa", 8) == 0);
     CHECK(*safe_copy_find(copy, at + 3 * page - 1, 1) == 'c');
+    CHECK(safe_copy_find(copy, at + 3 * page - 1, 2) == NULL);
+    /* Its end is address 3. */
+    CHECK(safe_copy_find(copy, UINTPTR_MAX - 4, 8) == NULL);
     /* The copy stays what it was. */
     memset(pages, 'b', page);
     CHECK(*safe_copy_find(copy, at + 10, 1) == 'a');
