@@ -11,7 +11,8 @@ _Static_assert(MAX_NODES * (sizeof(ProfileNode) + sizeof(int32_t))
                        + NODE_SLOTS * sizeof(int32_t)
                        + MAX_CODES * sizeof(Code) + MAX_TEXT_BYTES
                        + (CODE_SLOTS + TEXT_SLOTS) * sizeof(int32_t)
-                       + CODE_CACHE_SIZE * sizeof(KnownCode)
+                       + CODE_CACHE_SETS * CODE_CACHE_SET_SIZE
+                             * sizeof(KnownCode)
                    <= 16 << 20,
                "the tree and what is known of code fit in 16 MiB");
 
