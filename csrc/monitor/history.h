@@ -2,8 +2,8 @@
  * thread, and a timeline. A long run can't make it grow without bound, and the
  * sums stay exact when the timeline gets coarser.
  *
- * Others may read all of it, but only the functions here write it. No clock,
- * no lock and no Python object.
+ * Others may read all of it, but only the functions here write it. They are in
+ * history.c and history_threads.c. No clock, no lock and no Python object.
  */
 
 #ifndef GILDEMO_HISTORY_H
@@ -62,7 +62,7 @@ typedef struct {
     SystemCallSamples system_calls[MAX_SYSTEM_CALLS];
     int64_t cpu; /* CPU time since `begin` in ns; -1 if unknown */
 
-    /* What the functions here need. */
+    /* Not in a snapshot. */
     int64_t cpu_begin;     /* its CPU clock at `begin`; -1 if unknown */
     int64_t present_since; /* ns on the monotonic clock */
     RunState state;        /* when it was last sampled */
@@ -89,7 +89,7 @@ typedef struct {
     int32_t n_long_holds;
 
     int32_t holder;               /* of the newest sample */
-    int32_t holder_node;          /* the last stack read in this hold */
+    int32_t holder_node;          /* the last stack read in its hold */
     int64_t held_since;           /* ns on the monotonic clock */
     unsigned long switches_begin; /* CPython's count at the start */
     unsigned long switches_now;   /* at the newest sample */
@@ -101,10 +101,24 @@ int history_init(History *history, int64_t now);
 int history_copy(const History *history, History *copy);
 void history_free(History *history);
 
-/* What there is to know at the start, once the threads are added. `first` has
-   no weight: it counts for the timeline only. */
+/* Must be called once the threads of the start are added. `first` has no
+   weight: it counts for the timeline only. */
 void history_start(History *history, const Sample *first, int switches_known,
                    int waiting_known);
+
+/* history.c: the run. */
+
+/* Returns for how long the GIL had been held by the holder of the sample
+   before, in ns. */
+int64_t history_add_sample(History *history, const Sample *sample);
+/* The stack of the holder at the newest sample is this node of a profile. */
+void history_set_stack(History *history, int32_t node);
+/* Node i of the profile has become new_nodes[i]. */
+void history_renumber_nodes(History *history, const int32_t *new_nodes);
+/* How uncertain Sums.held is, and what the sampler threads have used. */
+void history_set_costs(History *history, double variance, int64_t cpu);
+
+/* history_threads.c: its threads. */
 
 /* Returns the index of a new thread, or OTHER_THREADS if there is no room. */
 int32_t history_add_thread(History *history);
@@ -123,23 +137,13 @@ void history_resume_thread(History *history, int32_t index);
    there is no memory. Otherwise, new_indexes[i] is the new index of thread i,
    for MAX_THREADS threads at most. */
 int32_t history_fold_ended(History *history, int32_t *new_indexes);
-
-/* Returns for how long the GIL had been held by the holder of the sample
-   before, in ns. */
-int64_t history_add_sample(History *history, const Sample *sample);
 void history_add_thread_sample(History *history, int32_t index,
                                ThreadSample sample);
-/* The stack of the holder at the newest sample is this node of a profile. */
-void history_set_stack(History *history, int32_t node);
-/* Node i of the profile has become new_nodes[i]. */
-void history_renumber_nodes(History *history, const int32_t *new_nodes);
 /* What the thread does at the newest sample. */
 void history_set_state(History *history, int32_t index, RunState state);
-/* Returns for how long the threads with this native id have held the GIL. */
-int64_t history_held_by(const History *history, unsigned long native_id);
 /* It waited when it was last sampled, and no thread has got the GIL since. */
 int history_must_still_wait(const History *history, int32_t index);
-/* How uncertain Sums.held is, and what the sampler threads have used. */
-void history_set_costs(History *history, double variance, int64_t cpu);
+/* Returns for how long the threads with this native id have held the GIL. */
+int64_t history_held_by(const History *history, unsigned long native_id);
 
 #endif /* GILDEMO_HISTORY_H */

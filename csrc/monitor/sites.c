@@ -34,9 +34,9 @@ sites_free(Sites *sites)
     profile_free(&sites->profile);
 }
 
-/* A waiting thread wakes up every 5 ms to request the GIL, and is not counted
-   until it sleeps again. But as long as the GIL has not changed hands, it
-   still waits. */
+/* Returns how many threads wait; 0 if unknown. A waiting thread wakes up every
+   5 ms to request the GIL, and does not count until it sleeps again. But as
+   long as the GIL has not changed hands, it still waits. */
 static int
 waiters_in_hold(Sites *sites, const HeldSample *sample)
 {
@@ -77,8 +77,8 @@ ends_with(Text text, const char *end)
            && memcmp(text.bytes + text.size - size, end, size) == 0;
 }
 
-/* The files of the standard library in which threads sleep for want of work,
-   or until others have done theirs. */
+/* In these files of the standard library, threads sleep until they get work,
+   or until other threads have done theirs. */
 static int
 is_file_of_idle_threads(Text file)
 {

@@ -12,8 +12,8 @@ typedef struct {
     const char *name;
 } SystemCall;
 
-/* The numbers differ by architecture, and newer architectures lack the calls
-   that have a successor: poll on aarch64, for instance. */
+/* The numbers differ from one architecture to another. Newer architectures
+   lack calls that have a successor: aarch64 has no poll. */
 static const SystemCall system_calls[] = {
     {SYS_read, "read"},
     {SYS_readv, "readv"},

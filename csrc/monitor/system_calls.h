@@ -1,10 +1,10 @@
-/* The names of system calls in which threads wait. */
+/* The names of the system calls that threads sleep in. */
 
 #ifndef GILDEMO_SYSTEM_CALLS_H
 #define GILDEMO_SYSTEM_CALLS_H
 
-/* Returns the name of a system call by its number, such as "read", or NULL if
-   it is none of those in which a thread is likely to be found. */
+/* Returns the name of the system call with this number, such as "read"; NULL
+   if threads seldom sleep in it. */
 const char *system_call_name(long number);
 
 #endif /* GILDEMO_SYSTEM_CALLS_H */

@@ -1,6 +1,6 @@
 /* Fills the history of a GilMonitor far beyond its size, and checks what is
- * left of it. test_c_units.py builds and runs it together with history.c and
- * timeline.c.
+ * left of it. test_c_units.py builds and runs it together with history.c,
+ * history_threads.c and timeline.c.
  */
 
 #include "check.h"

@@ -19,7 +19,7 @@ CSRC = TESTS.parents[1] / "csrc"
 UNITS = {
     "sampler_threads": ["sampler_threads.c", "os_thread.c", "safe_copy.c"],
     "sampling_plan": ["sampling_plan.c"],
-    "history": ["history.c", "timeline.c"],
+    "history": ["history.c", "history_threads.c", "timeline.c"],
     "safe_copy": ["safe_copy.c"],
     "waiters": ["waiters.c"],
     "code_table": ["code_table.c"],

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(
 
 TESTS = Path(__file__).parent
 CSRC = TESTS.parents[1] / "csrc" / "monitor"
-UNITS = ["safe_copy", "location", "code_table", "code_cache", "frame_walk", "frames"]
+UNITS = ["safe_copy", "location", "code_table", "code_object", "code_cache", "frame_walk", "frames"]
 
 
 @pytest.fixture(scope="module")
