@@ -22,7 +22,7 @@ class Monitor:
     def held_by(self, native_id: int, /) -> tuple[int, int, float]: ...
     def snapshot(self) -> Snapshot: ...
 
-# Struct sequences: csrc/monitor/snapshot.c says what their fields mean.
+# Struct sequences: csrc/monitor/snapshot.c and profile_rows.c say what their fields mean.
 
 @final
 class Snapshot(structseq[Any], tuple[Any, ...]):
