@@ -82,8 +82,13 @@ def pure_python(seconds: float) -> Callable[[], None]:
 
 @pytest.fixture(scope="module")
 def competing() -> GilRecord:
-    work = pure_python(0.6)
-    return watch(one=work, two=work)
+    # Now and then a busy machine leaves the sampler too few samples.
+    for _ in range(5):
+        work = pure_python(0.6)
+        record = watch(one=work, two=work)
+        if record.error < 0.04:
+            break
+    return record
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 0.75, 1.0])
