@@ -311,7 +311,8 @@ def test_timeline(competing: GilRecord) -> None:
     assert (line[-1][1] - line[0][0]) / 1e9 == pytest.approx(competing.duration)
     assert all(start <= end for start, end, _ in line)
     assert all(a[1] == b[0] and a[2] != b[2] for a, b in itertools.pairwise(line))
-    assert len(line) > 50  # They take turns of 5 ms.
+    # A busy machine gives them fewer turns, but most of these are seen.
+    assert len(line) > (competing.switches or 50) / 2 > 5
     for place, thread in enumerate(competing.threads):
         share = sum(end - start for start, end, who in line if who == place) / 1e9
         assert share / competing.duration == pytest.approx(thread.held, abs=0.1)
@@ -374,11 +375,16 @@ def test_an_interval_is_kept_to() -> None:
     assert 0.8 * slices < monitor.record.samples < slices + 8
 
 
-def test_error(competing: GilRecord) -> None:
+def test_error_without_a_sample() -> None:
     with GilMonitor(10) as monitor:
         pass
     assert (monitor.record.samples, monitor.record.held, monitor.record.error) == (0, 0.0, 1.0)
-    assert 0 < competing.error < 0.05
+
+
+@retried
+def test_error_after_some_samples() -> None:
+    work = pure_python(0.3)
+    assert 0 < watch(one=work, two=work).error < 0.05
 
 
 def test_round_trip(competing: GilRecord) -> None:
