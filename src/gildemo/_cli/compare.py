@@ -175,12 +175,6 @@ class _Compare:
         comparison = self._experiment.comparison()
         if comparison is None:
             return True
-        if not formats.uses_stdout(self._arguments):
-            _print(comparison)
-        for name, why in comparison.unavailable.items():
-            streams.say(f"without {name}: {why}")
-        for warning in comparison.warnings:
-            streams.say(warning)
         record = comparison.gil
         results = formats.Results(
             comparison.to_dict(),
@@ -188,7 +182,15 @@ class _Compare:
             {} if record is None else {comparison.task: record},
             comparison.gil_unavailable,
         )
-        return formats.write(self._arguments, results)
+        # First the files: a reader of standard output may go away.
+        succeeded = formats.write(self._arguments, results)
+        if not formats.uses_stdout(self._arguments):
+            _print(comparison)
+        for name, why in comparison.unavailable.items():
+            streams.say(f"without {name}: {why}")
+        for warning in comparison.warnings:
+            streams.say(warning)
+        return succeeded
 
 
 def _print(comparison: Comparison) -> None:

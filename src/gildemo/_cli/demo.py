@@ -80,15 +80,17 @@ class _Demo:
 
     def report(self) -> bool:
         comparisons = self._demonstration.comparisons
-        if comparisons and not formats.uses_stdout(self._arguments):
-            self._print()
         results = formats.Results(
             self._demonstration.to_dict(),
             comparisons,
             {c.task: c.gil for c in comparisons if c.gil is not None},
             comparisons[0].gil_unavailable if comparisons else None,
         )
-        return formats.write(self._arguments, results)
+        # First the files: a reader of standard output may go away.
+        succeeded = formats.write(self._arguments, results)
+        if comparisons and not formats.uses_stdout(self._arguments):
+            self._print()
+        return succeeded
 
     def _print(self) -> None:
         comparisons = self._demonstration.comparisons

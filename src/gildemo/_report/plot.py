@@ -228,8 +228,7 @@ def _lane_looks(records: Sequence[GilRecord]) -> dict[str, Look]:
         state
         for record in records
         for index in shown_threads(record)
-        for state, seconds in record.threads[index].states.items()
-        if seconds > 0
+        for _, _, state in record.threads[index].intervals
     }
     return dict(look for state, look in STATES.items() if state in seen | {"holds"})
 
