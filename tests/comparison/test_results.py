@@ -91,10 +91,10 @@ def test_result_is_consistent_and_round_trips() -> None:
     ("text", "message"),
     [
         ("{}", "schema must be from 1 to 2, not None: use a file that gildemo wrote"),
-        ("[]", r"a JSON object is needed, not \[\]"),
-        ("3", "a JSON object is needed, not 3"),
+        ("[]", r"expected a JSON object, not \[\]"),
+        ("3", "expected a JSON object, not 3"),
         ('{"schema": 2}', "kind must be one of comparison, demonstration, record, not None"),
-        ('{"schema": 1}', "executors, comparisons or gil must be among the fields"),
+        ('{"schema": 1}', "schema 1 needs a field executors, comparisons or gil"),
         ('{"schema": 1, "verdict": "x"}', "executors, comparisons or gil must be among"),
     ],
 )
