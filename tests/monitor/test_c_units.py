@@ -1,7 +1,7 @@
 """The parts of a GilMonitor that need no Python.
 
-To fill the history takes a minute at least, and to see a bias of a hundredth takes hundreds of
-runs, so both are done here in C, with a clock that is only a number.
+It takes at least a minute to fill the history, and hundreds of runs to see a bias of 0.01. So both
+are tested here in C, with a clock that is only a number.
 """
 
 from __future__ import annotations

@@ -14,14 +14,14 @@ from gildemo.monitor.record import GilRecord
 
 _MOST_ROWS = 10
 
-# The rows that are shown with their source, and the least share of the time that is worth a row.
+# How many rows show their source, and the smallest share of the time that gets a row.
 _WITH_SOURCE = 3
 _NOTICEABLE = 0.005
 
-# The width of the columns with figures, and of the gaps.
+# The width of the columns with numbers, and of the gaps.
 _FIGURES = 18
 
-# A call is marked in its line if it held the GIL for this part of what the line did.
+# A call is marked in its line if it accounts for at least this fraction of the line's held time.
 _MOST_OF_LINE = 0.5
 
 
@@ -66,7 +66,7 @@ def _shortened(place: str, width: int) -> str:
 
 
 def _hottest_call(profile: Profile, line: Site) -> Site:
-    """Return the call of a line that did most of its holding, or the line itself."""
+    """Return the call that accounts for most of a line's held time, or else the line itself."""
     for call in profile.sites("call"):
         if (call.function, call.file, call.line) == (line.function, line.file, line.line):
             return call if call.held_self >= _MOST_OF_LINE * line.held_self else line

@@ -1,4 +1,4 @@
-"""The stacks of a profile, as people want to see them: without the frames of machinery."""
+"""The stacks of a profile without machinery, that is, without code that only runs other code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gildemo.monitor.profile import Frame, Node, Profile
 
-# Code of the standard library that only starts other code: what it holds counts for its caller.
+# Code of the standard library that only starts other code. Its held time counts for its caller.
 _STARTERS = (
     "<frozen importlib",
     "<frozen runpy>",
@@ -24,19 +24,19 @@ _RUNNERS = tuple(
 
 
 def is_machinery(file: str) -> bool:
-    """Whether the code in a file only runs other code."""
+    """Return whether the code in a file only runs other code."""
     return file.startswith(_RUNNERS) or any(part in file for part in _STARTERS)
 
 
 def without_machinery(profile: Profile) -> Profile:
     """Return the profile with the frames of machinery folded into their callers.
 
-    A stack begins with what this package runs, if it runs anything. What machinery holds that has
-    no other caller stays where it is.
+    If this package runs a program, a task or a test, the stack begins with that. Machinery without
+    any other caller keeps its own held time.
     """
     nodes: list[Node] = []
     roots: list[int] = []  # for each new node, the root above it
-    owners: list[int] = []  # for each old node, the new one below which its callees are
+    owners: list[int] = []  # for each old node, the new node that is the parent of its callees
     for node in profile.nodes:
         parent = None if node.parent is None else owners[node.parent]
         file = "" if node.frame is None else profile.frames[node.frame].file
@@ -60,7 +60,10 @@ def _add(nodes: list[Node], roots: list[int], node: Node, parent: int | None) ->
 
 
 def of_thread(profile: Profile, thread: int) -> Profile:
-    """Return the profile in which only this one of `GilRecord.threads` held the GIL."""
+    """Return the profile with the held time of one thread only.
+
+    thread: an index in GilRecord.threads.
+    """
     nodes = tuple(
         node
         if root(profile, node).thread == thread
@@ -89,7 +92,7 @@ def stack(profile: Profile, node: Node) -> Iterator[Frame]:
 
 
 def root(profile: Profile, node: Node) -> Node:
-    """Return the root above a node: the one of its thread."""
+    """Return the root above a node, which stands for its thread."""
     while node.parent is not None:
         node = profile.nodes[node.parent]
     return node
