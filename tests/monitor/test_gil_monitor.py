@@ -310,7 +310,8 @@ def test_timeline(competing: GilRecord) -> None:
     assert (line[-1][1] - line[0][0]) / 1e9 == pytest.approx(competing.duration)
     assert all(start <= end for start, end, _ in line)
     assert all(a[1] == b[0] and a[2] != b[2] for a, b in itertools.pairwise(line))
-    assert len(line) > 50  # They get 5 ms in turn.
+    # They get 5 ms in turn, and a sample sees a turn.
+    assert len(line) > min(50, competing.samples / 10)
     for place, thread in enumerate(competing.threads):
         share = sum(end - start for start, end, who in line if who == place) / 1e9
         assert share / competing.duration == pytest.approx(thread.held, abs=0.1)
@@ -376,7 +377,7 @@ def test_error(competing: GilRecord) -> None:
     with GilMonitor(10) as monitor:
         pass
     assert (monitor.record.samples, monitor.record.held, monitor.record.error) == (0, 0.0, 1.0)
-    assert 0 < competing.error < 0.05
+    assert 0 < competing.error < max(0.05, 1 / math.sqrt(competing.samples))
 
 
 def test_round_trip(competing: GilRecord) -> None:
