@@ -88,7 +88,7 @@ def _inconclusive(figures: Figures) -> str:
             "or other programs keep the CPUs busy. End those programs and try again."
         )
     more = counted(rounded_up(decision.more_rounds), "more round")
-    return f"{text} About {more} would decide: allow more time (max_time)."
+    return f"{text} About {more} would decide: allow more rounds or more time."
 
 
 def _too_short(figures: Figures) -> str:
