@@ -28,6 +28,8 @@ _MARGIN = 2.0
 # The scheduler may take the CPU from a thread that holds the GIL, for tens of milliseconds. That
 # must not fail a test, so an assertion fails only after this many seconds of monitoring.
 _LONG_ENOUGH = 1.0
+# An error as large as this comes from delayed samples, not from the call.
+_LARGE_ERROR = 0.05
 
 
 @dataclass(frozen=True)
@@ -143,15 +145,20 @@ def _judge(
 
     usage = _measure(call, is_clear)
     if not is_clear(usage.held, usage.error, LONGEST):
-        raise AssertionError(
-            _told(
-                fn,
-                usage,
-                f"too close to {name}={limit:g} to tell in {LONGEST:g} s: pass arguments that make "
-                f"a call take longer, or a different {name}",
-            )
-        )
+        raise AssertionError(_told(fn, usage, _undecided(usage, name, limit)))
     return usage
+
+
+def _undecided(usage: GilUsage[Any], name: str, limit: float) -> str:
+    if usage.error > _LARGE_ERROR:
+        return (
+            f"there were too few samples in {LONGEST:g} s to tell: busy CPUs delayed them, so try "
+            "again when the machine is less busy"
+        )
+    return (
+        f"too close to {name}={limit:g} to tell in {LONGEST:g} s: pass arguments that make a call "
+        f"take longer, or a different {name}"
+    )
 
 
 def _measure(call: Callable[[], T], enough: Callable[[float, float, float], bool]) -> GilUsage[T]:

@@ -76,7 +76,9 @@ def measure(
     except TimeoutError as error:
         if timeout is None:
             raise
-        raise TimedOutError(f"it did not end within {timeout:g} s: allow more time, or give it less to do") from error
+        raise TimedOutError(
+            f"it did not end within {timeout:g} s: allow more time, or give it less to do"
+        ) from error
 
 
 def _in_turn(

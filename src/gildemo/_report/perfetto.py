@@ -28,9 +28,9 @@ WAITS = "waits for the GIL"
 # was not observed.
 SLICES = {
     "waits": WAITS,
-    "computes": "computes without the GIL",
+    "computes": "computes",
     "idle": "idle",
-    "locked": "waits for a lock",
+    "locked": "locked",
     "in_system_call": "in a system call",
 }
 

@@ -39,8 +39,8 @@ class Look(NamedTuple):
 STATES = {
     "holds": ("holds the GIL", Look("#1b2733")),
     "waits": ("waits for the GIL", Look("#f4977a", "/////", "#8f2f14")),
-    "computes": ("computes without it", Look("#5aa469")),
-    "locked": ("waits for a lock", Look("#c9a0dc", "xxxx", "#5e3370")),
+    "computes": ("computes", Look("#5aa469")),
+    "locked": ("locked", Look("#c9a0dc", "xxxx", "#5e3370")),
     "in_system_call": ("in a system call", Look("#bcd7ea")),
     "idle": ("idle", Look("#e9ecef")),
     "not_observed": ("not observed", Look("#ffffff", "....", "#cccccc")),

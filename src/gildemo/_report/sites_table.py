@@ -31,8 +31,10 @@ def sites_table(record: GilRecord, width: int) -> Table | None:
     The table is `width` columns wide at most.
     """
     profile = without_machinery(record.profile)
-    least = _NOTICEABLE * record.duration
-    sites = [site for site in profile.sites("line") if site.held_self >= least][:_MOST_ROWS]
+    # Stacks are fewer than samples, so their sum may differ from the time that the GIL was held.
+    scale = record.held / profile.held if profile.held else 0.0
+    lines = profile.sites("line")[:_MOST_ROWS]
+    sites = [site for site in lines if site.held_self * scale >= _NOTICEABLE]
     if not sites:
         return None
     table = plain_table()
@@ -46,11 +48,13 @@ def sites_table(record: GilRecord, width: int) -> Table | None:
         cell = Text(_cut(site.function, room))
         if index < _WITH_SOURCE:
             for line in source_of(_hottest_call(profile, site)).splitlines():
-                cell.append(f"\n  {_cut(line, room - 2)}", style="dim")
+                # A line of carets needs no mark that it was cut.
+                shown = line[: room - 2] if line.endswith("^") else _cut(line, room - 2)
+                cell.append(f"\n  {shown}", style="dim")
         table.add_row(
             cell,
             place,
-            f"{site.held_self / record.duration:.1%}",
+            f"{site.held_self * scale:.1%}",
             "unknown" if site.caused_self is None else seconds(site.caused_self),
         )
     return table

@@ -9,30 +9,35 @@ from pathlib import Path
 
 from gildemo.monitor.profile import Frame, Node, Profile
 
-# Code of the standard library that only starts other code. Its held time counts for its caller.
-_STARTERS = (
+_PACKAGE = str(Path(__file__).parents[1]) + os.sep
+
+# Code that only calls other code. Its held time counts for its caller.
+_CALLERS = (
     "<frozen importlib",
     "<frozen runpy>",
     f"{os.sep}threading.py",
     f"{os.sep}concurrent{os.sep}futures{os.sep}",
+    f"{_PACKAGE}testing.py",
 )
-# The parts of this package that run a program, a task or a call of a test.
-_PACKAGE = Path(__file__).parents[1]
-_RUNNERS = tuple(
-    f"{_PACKAGE}{os.sep}{name}" for name in ("_cli", "_comparison", "executors", "testing.py")
-)
+# The code of this package that is a task, and not what runs one.
+_TASKS = f"{_PACKAGE}tasks.py"
 
 
 def is_machinery(file: str) -> bool:
     """Return whether the code in a file only runs other code."""
-    return file.startswith(_RUNNERS) or any(part in file for part in _STARTERS)
+    return _is_runner(file) or any(part in file for part in _CALLERS)
+
+
+def _is_runner(file: str) -> bool:
+    """Return whether a file is of this package, which runs programs and tasks."""
+    return file.startswith(_PACKAGE) and file not in (_TASKS, f"{_PACKAGE}testing.py")
 
 
 def without_machinery(profile: Profile) -> Profile:
     """Return the profile with the frames of machinery folded into their callers.
 
-    If this package runs a program, a task or a test, the stack begins with that. Machinery without
-    any other caller keeps its own held time.
+    If this package runs a program or a task, the stack begins with that; what the package itself
+    holds counts for the thread. Other machinery without a caller keeps its own held time.
     """
     nodes: list[Node] = []
     roots: list[int] = []  # for each new node, the root above it
@@ -43,8 +48,8 @@ def without_machinery(profile: Profile) -> Profile:
         if parent is None or not is_machinery(file):
             owners.append(_add(nodes, roots, node, parent))
             continue
-        owner = roots[parent] if file.startswith(_RUNNERS) else parent
-        if nodes[owner].frame is not None:
+        owner = roots[parent] if _is_runner(file) else parent
+        if nodes[owner].frame is not None or _is_runner(file):
             nodes[owner] = _joined(nodes[owner], node)
         elif node.samples:
             _add(nodes, roots, node, owner)
