@@ -16,6 +16,8 @@
 
 #include "gil_state.h"
 
+#include "waiters.h"
+
 #include <limits.h>
 #include <pthread.h>
 #include <stddef.h>
@@ -212,10 +214,12 @@ gil_state_locate(GilState *state)
         .newest_id = &interp->threads.next_unique_id,
         .begin = (uintptr_t)gil,
         .end = (uintptr_t)gil + sizeof(struct _gil_runtime_state),
+        .waiters_offset = -1,
     };
     if (offsets.is_as_built) {
         state->switch_number =
             &((const struct _gil_runtime_state *)gil)->switch_number;
+        state->condition = &((const struct _gil_runtime_state *)gil)->cond;
     }
     /* This thread is attached, so it must be the holder. */
     const GilSample sample = gil_state_sample(state);
@@ -233,7 +237,9 @@ gil_state_locate(GilState *state)
 GilSample
 gil_state_sample(const GilState *gil)
 {
-    GilSample sample = {0};
+    GilSample sample = {
+        .waiters = waiters_count(gil->condition, gil->waiters_offset),
+    };
     if (LOAD_ACQUIRE(gil->locked) == 1) {
         sample.holder = LOAD_ACQUIRE((PyThreadState *const *)gil->last_holder);
     }

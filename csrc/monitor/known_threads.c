@@ -125,8 +125,10 @@ known_threads_refresh(KnownThreads *known, const GilState *gil,
 
 int32_t
 known_threads_find_holder(KnownThreads *known, const GilState *gil,
-                          History *history, const GilSample *sample)
+                          History *history, const GilSample *sample,
+                          uint64_t *id)
 {
+    *id = 0;
     if (sample->holder == NULL) {
         return NOBODY;
     }
@@ -143,6 +145,7 @@ known_threads_find_holder(KnownThreads *known, const GilState *gil,
         if (list->states[i].id > sample->newest_id) {
             return OTHER_THREADS;
         }
+        *id = list->states[i].id;
         const int32_t index = list->indexes[i];
         if (history->threads[index].held == 0) {
             /* In 3.11 a new thread state has the native id of the thread that

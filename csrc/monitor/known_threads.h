@@ -35,9 +35,11 @@ void known_threads_free(KnownThreads *known);
 void known_threads_refresh(KnownThreads *known, const GilState *gil,
                            History *history, int at_start);
 /* Returns the index of the thread that held the GIL at this sample, or NOBODY.
-   May refresh the list. */
+   Sets *id to the id of its thread state, or to 0 if that is unknown. May
+   refresh the list. */
 int32_t known_threads_find_holder(KnownThreads *known, const GilState *gil,
-                                  History *history, const GilSample *sample);
+                                  History *history, const GilSample *sample,
+                                  uint64_t *id);
 /* Thread i has become new_indexes[i]: see history_fold_ended(). */
 void known_threads_renumber(KnownThreads *known, const int32_t *new_indexes);
 

@@ -15,6 +15,7 @@ typedef enum { NEW, RUNNING, STOPPED } MonitorStage;
 typedef struct {
     PyObject_HEAD
     Intervals intervals;
+    int with_sites;
     MonitorStage stage;
     pid_t pid;        /* the process in which it was started */
     Sampler *sampler; /* NULL until it is started */
@@ -23,18 +24,20 @@ typedef struct {
 static PyObject *
 monitor_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"shortest", "longest", NULL};
+    static char *keywords[] = {"shortest", "longest", "sites", NULL};
     SecondsArgument shortest = {"interval", 1e-5, 10.0, "from 1e-5 to 10"};
     SecondsArgument longest = shortest;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&O&:Monitor", keywords,
+    int with_sites = 1;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&O&|$p:Monitor", keywords,
                                      convert_seconds, &shortest,
-                                     convert_seconds, &longest)) {
+                                     convert_seconds, &longest, &with_sites)) {
         return NULL;
     }
     MonitorObject *self = (MonitorObject *)type->tp_alloc(type, 0);
     if (self != NULL) {
         self->intervals =
             (Intervals){shortest.value * 1e9, longest.value * 1e9};
+        self->with_sites = with_sites;
         self->stage = NEW;
         self->sampler = NULL;
     }
@@ -53,17 +56,22 @@ monitor_traverse(PyObject *op, visitproc visit, void *arg)
 static void
 free_sampler(MonitorObject *self)
 {
-    if (self->pid != getpid()) {
-        sampler_free_in_child(self->sampler);
-        return;
-    }
-    if (self->stage == RUNNING) {
+    const int in_child = self->pid != getpid();
+    if (self->stage == RUNNING && !in_child) {
         /* The native threads never need the GIL, so this may keep it, and no
            other Python code runs while an object is deallocated. */
         sampler_halt(self->sampler);
         sampler_join(self->sampler);
     }
-    sampler_free(self->sampler);
+    if (self->stage == RUNNING) {
+        sampler_close_sites(self->sampler);
+    }
+    if (in_child) {
+        sampler_free_in_child(self->sampler);
+    }
+    else {
+        sampler_free(self->sampler);
+    }
 }
 
 static void
@@ -122,7 +130,7 @@ monitor_start(PyObject *op, PyObject *Py_UNUSED(ignored))
         return PyErr_Format(state->unavailable, "can't watch the GIL: %s",
                             why_not);
     }
-    self->sampler = sampler_start(&gil, self->intervals);
+    self->sampler = sampler_start(&gil, self->intervals, self->with_sites);
     if (self->sampler == NULL) {
         return PyErr_SetFromErrno(PyExc_OSError);
     }
@@ -149,6 +157,7 @@ monitor_stop(PyObject *op, PyObject *Py_UNUSED(ignored))
     Py_BEGIN_ALLOW_THREADS
     sampler_join(self->sampler);
     Py_END_ALLOW_THREADS
+    sampler_close_sites(self->sampler);
     Py_RETURN_NONE;
 }
 
@@ -180,31 +189,32 @@ monitor_snapshot(PyObject *op, PyObject *Py_UNUSED(ignored))
     if (check_started_here(self) < 0) {
         return NULL;
     }
-    History history;
+    SamplerCopy copy;
     int failed;
-    /* Safe, because a history is no Python object, and has a lock; worth it,
-       because a native thread may have that lock to take a sample, and the
+    /* Safe, because what is copied is no Python object, and has a lock; worth
+       it, because a native thread may have that lock to take a sample, and the
        copy may be megabytes. */
     Py_BEGIN_ALLOW_THREADS
-    failed = sampler_copy_history(self->sampler, &history);
+    failed = sampler_copy(self->sampler, &copy);
     Py_END_ALLOW_THREADS
     if (failed) {
         return PyErr_NoMemory();
     }
     ModuleState *state = PyType_GetModuleState(Py_TYPE(op));
-    PyObject *snapshot = snapshot_new(&state->snapshot_types, &history);
-    history_free(&history);
+    PyObject *snapshot = snapshot_new(&state->snapshot_types, &copy);
+    sampler_copy_free(&copy);
     return snapshot;
 }
 
 PyDoc_STRVAR(
     monitor_doc,
-    "Monitor(shortest, longest)\n"
+    "Monitor(shortest, longest, *, sites=True)\n"
     "--\n"
     "\n"
     "Sample who holds the GIL of this interpreter, from native threads.\n"
     "\n"
     "shortest, longest: seconds between two samples, on average.\n"
+    "sites: whether to read which code holds the GIL.\n"
     "Use gildemo.GilMonitor instead: it makes a record of the raw sums that\n"
     "snapshot() returns.");
 

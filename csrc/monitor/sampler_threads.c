@@ -110,7 +110,8 @@ take_sample(SamplerThread *self)
     const GilSample sample = gil_state_sample(all->gil);
     pthread_mutex_lock(all->lock);
     if (now >= LOAD(&all->deadline) && !LOAD(&all->stopped)) {
-        set_next(all, all->on_sample(all->arg, &sample, now));
+        set_next(all, all->on_sample(all->arg, &sample, now,
+                                     self->can_copy ? &self->copy : NULL));
     }
     self->cpu_time = os_thread_own_cpu_time();
     pthread_mutex_unlock(all->lock);
@@ -123,6 +124,7 @@ thread_main(void *arg)
     os_thread_set_name("gildemo-monitor");
     os_thread_ask_for_prompt_wakeups();
     os_thread_stay_on(self->cpu);
+    self->can_copy = self->all->copies && safe_copy_open(&self->copy) == NULL;
     while (!LOAD(&self->all->stopped)) {
         if (has_turn(self)) {
             take_sample(self);
@@ -131,6 +133,9 @@ thread_main(void *arg)
             wait_for_turn(self);
         }
     }
+    if (self->can_copy) {
+        safe_copy_close(&self->copy);
+    }
     pthread_mutex_lock(self->all->lock);
     self->cpu_time = os_thread_own_cpu_time();
     pthread_mutex_unlock(self->all->lock);
@@ -138,11 +143,12 @@ thread_main(void *arg)
 }
 
 int
-sampler_threads_start(SamplerThreads *all, const GilState *gil,
+sampler_threads_start(SamplerThreads *all, const GilState *gil, int copies,
                       pthread_mutex_t *lock, OnSample on_sample, void *arg,
                       int64_t deadline)
 {
     all->gil = gil;
+    all->copies = copies;
     all->lock = lock;
     all->on_sample = on_sample;
     all->arg = arg;

@@ -13,6 +13,7 @@
 #define GILDEMO_SAMPLER_THREADS_H
 
 #include "gil_state.h"
+#include "safe_copy.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -29,9 +30,11 @@ typedef struct {
 } NextSample;
 
 /* Called with the lock, with a sample of the GIL taken at `time`, which is not
-   before the deadline. Returns which sample to take next. */
+   before the deadline. `copy` was opened by the calling thread; it is NULL if
+   memory can't be copied, or need not be. Returns which sample to take next.
+   */
 typedef NextSample (*OnSample)(void *arg, const GilSample *sample,
-                               int64_t time);
+                               int64_t time, SafeCopy *copy);
 
 typedef struct SamplerThreads SamplerThreads;
 
@@ -40,10 +43,13 @@ typedef struct {
     int cpu; /* the CPU that it stays on; -1 for the single thread */
     pthread_t thread;
     int64_t cpu_time; /* ns; with the lock */
+    SafeCopy copy;
+    int can_copy; /* whether `copy` is open */
 } SamplerThread;
 
 struct SamplerThreads {
     const GilState *gil;
+    int copies; /* whether on_sample needs to copy memory */
     pthread_mutex_t *lock;
     OnSample on_sample;
     void *arg;
@@ -62,7 +68,7 @@ struct SamplerThreads {
 };
 
 /* Starts the single thread. Returns 0 or an error number. */
-int sampler_threads_start(SamplerThreads *all, const GilState *gil,
+int sampler_threads_start(SamplerThreads *all, const GilState *gil, int copies,
                           pthread_mutex_t *lock, OnSample on_sample, void *arg,
                           int64_t deadline);
 /* Takes no more samples. The caller must not have the lock. */

@@ -1,6 +1,8 @@
 """Frozen dataclasses as JSON values, and back, by the type hints of their fields.
 
 A new field needs no change here. To be read from what was written without it, it needs a default.
+A class whose fields would take too much room has a `to_dict` and a `from_dict` of its own, and says
+so with `has_own_codec = True`.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ _T = TypeVar("_T")
 
 def encode(value: Any) -> Any:
     """Return a frozen dataclass as what JSON has: dicts, lists, strings, numbers, None."""
+    if getattr(value, "has_own_codec", False):
+        return value.to_dict()
     if dataclasses.is_dataclass(value):
         return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Enum):
@@ -79,8 +83,12 @@ def _decoder(hint: Any) -> _Decoder:
         return functools.partial(_scalar, hint)
     if isinstance(hint, type) and issubclass(hint, Enum):
         return functools.partial(_enum, hint)
+    if getattr(hint, "has_own_codec", False):
+        return functools.partial(_own, hint)
     if dataclasses.is_dataclass(hint):
         return functools.partial(_dataclass, hint)
+    if isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields"):
+        return functools.partial(_named_tuple, hint)
     if origin in (types.UnionType, typing.Union):
         return functools.partial(_union, tuple(map(_decoder, arguments)))
     if origin is tuple and arguments[-1] is Ellipsis:
@@ -151,6 +159,12 @@ def _row(decoders: tuple[_Decoder, ...], value: Any) -> tuple[Any, ...]:
     return tuple(decoder(item) for decoder, item in zip(decoders, items, strict=True))
 
 
+def _named_tuple(cls: Any, value: Any) -> Any:
+    hints = typing.get_type_hints(cls)
+    decoders = tuple(_decoder(hints[name]) for name in cls._fields)
+    return cls(*_row(decoders, value))
+
+
 def _mapping(decoder: _Decoder, value: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, item in _checked(Mapping, "an object", value).items():
@@ -169,6 +183,14 @@ def _dataclass(cls: Any, value: Any) -> Any:
             error.path.append(f".{field.name}")
             raise error
     return cls(**found)
+
+
+def _own(cls: Any, value: Any) -> Any:
+    fields = _checked(Mapping, "an object", value)
+    try:
+        return cls.from_dict(fields)
+    except (TypeError, ValueError, LookupError):
+        raise _InvalidError(f"what {cls.__name__}.to_dict() returns", value) from None
 
 
 @functools.cache

@@ -10,9 +10,9 @@ field with a default does not change the schema.
 History of the schema:
 
 1. gildemo 0.1.0. There was no kind and no version. The executors were called thread, process and
-   interpreter. A record was in the field "gil" of its file.
+   interpreter. A record was in the field "gil" of its file, and its threads had "waits".
 2. The envelope. The executors are called threads, processes and subinterpreters. The fields of a
-   record are beside its kind.
+   record are beside its kind, and its threads have "intervals", each with a state.
 """
 
 from __future__ import annotations
@@ -108,15 +108,32 @@ def _open(data: object) -> tuple[str, Mapping[str, Any]]:
 def _from_schema_1(data: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     if "executors" in data:
         names = {"executors", "unavailable"} & set(data)
-        return "comparison", {**data, **{name: _canonical_keys(data[name]) for name in names}}
+        found = {**data, **{name: _canonical_keys(data[name]) for name in names}}
+        if isinstance(data.get("gil"), Mapping):
+            found["gil"] = _record_from_schema_1(data["gil"])
+        return "comparison", found
     if "comparisons" in data:
         return "demonstration", data
     if isinstance(data.get("gil"), Mapping):
-        return "record", data["gil"]
+        return "record", _record_from_schema_1(data["gil"])
     raise ValueError(
         f"executors, comparisons or gil must be among the fields of schema 1, not only "
         f"{reprlib.repr(sorted(map(str, data)))}: {ADVICE}"
     )
+
+
+def _record_from_schema_1(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    threads = record.get("threads")
+    if not isinstance(threads, list):
+        return record
+    return {**record, "threads": [_thread_from_schema_1(thread) for thread in threads]}
+
+
+def _thread_from_schema_1(thread: Any) -> Any:
+    if not isinstance(thread, Mapping) or not isinstance(thread.get("waits"), list):
+        return thread
+    waits = [[*wait, "waits"] for wait in thread["waits"] if isinstance(wait, list)]
+    return {**thread, "intervals": waits}
 
 
 def _canonical_keys(found: Any) -> Any:

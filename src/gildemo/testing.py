@@ -181,6 +181,18 @@ def _told(fn: Callable[..., object] | str, usage: GilUsage[Any], judgement: str)
     from gildemo._report.terminal_lanes import LEGEND, lanes
 
     name = fn if isinstance(fn, str) else getattr(fn, "__qualname__", repr(fn))
-    lines = [f"{name} {usage}: {judgement}", LEGEND.plain]
+    lines = [f"{name} {usage}: {judgement}"]
+    if site := _hottest_site(usage.record):
+        lines.append(f"held most in {site}")
+    lines.append(LEGEND.plain)
     lines += [line.plain for line in lanes("the calls", usage.record, 78)]
     return "\n".join(lines)
+
+
+def _hottest_site(record: GilRecord) -> str:
+    from gildemo._sources import hottest_site
+    from gildemo.monitor._stacks import of_thread
+
+    me = threading.get_native_id()
+    indexes = [i for i, thread in enumerate(record.threads) if thread.native_id == me]
+    return hottest_site(of_thread(record.profile, indexes[0])) if indexes else ""

@@ -320,3 +320,9 @@ def test_report_of_something_else_is_refused(
     assert result.returncode == 2
     assert str(path) in result.stderr
     assert message in result.stderr
+
+
+def test_one_round_of_one_executor_ends() -> None:
+    result = gildemo("compare", "--rounds", "1", "--min-time", "0", "--executors", "serial", "pass")
+    assert result.returncode == 0
+    assert "1 round of 1 call per worker" in " ".join(result.stdout.split())

@@ -23,7 +23,7 @@ typedef struct {
 } Checked;
 
 static const GilState gil;
-static const GilSample the_sample = {&gil, 17, 23};
+static const GilSample the_sample = {&gil, 17, 23, 2};
 
 /* Instead of the one in gil_state.c, which needs a CPython. */
 GilSample
@@ -46,13 +46,16 @@ PyTime_MonotonicRaw(PyTime_t *result)
 #endif
 
 static NextSample
-on_sample(void *arg, const GilSample *sample, int64_t time)
+on_sample(void *arg, const GilSample *sample, int64_t time, SafeCopy *copy)
 {
     Checked *c = arg;
     CHECK(time >= c->next.deadline);
     CHECK(sample->holder == the_sample.holder);
     CHECK(sample->switches == the_sample.switches);
     CHECK(sample->newest_id == the_sample.newest_id);
+    CHECK(sample->waiters == the_sample.waiters);
+    CHECK(copy != NULL && safe_copy_read(copy, (uintptr_t)c, 1) != NULL);
+    safe_copy_clear(copy);
     if (time <= c->newest) {
         return c->next; /* As in sampler.c: a newer sample was first. */
     }
@@ -77,7 +80,7 @@ main(void)
         .done = PTHREAD_COND_INITIALIZER,
     };
     c.next.deadline = monotonic_ns() + 1000000;
-    CHECK(sampler_threads_start(&c.threads, &gil, &c.lock, on_sample, &c,
+    CHECK(sampler_threads_start(&c.threads, &gil, 1, &c.lock, on_sample, &c,
                                 c.next.deadline)
           == 0);
     pthread_mutex_lock(&c.lock);

@@ -17,9 +17,13 @@ TESTS = Path(__file__).parent
 CSRC = TESTS.parents[1] / "csrc"
 # The files in csrc/monitor that each program is built with.
 UNITS = {
-    "sampler_threads": ["sampler_threads.c", "os_thread.c"],
+    "sampler_threads": ["sampler_threads.c", "os_thread.c", "safe_copy.c"],
     "sampling_plan": ["sampling_plan.c"],
-    "history": ["history.c", "timeline.c"],
+    "history": ["history.c", "history_threads.c", "timeline.c"],
+    "safe_copy": ["safe_copy.c"],
+    "waiters": ["waiters.c"],
+    "code_table": ["code_table.c"],
+    "profile": ["profile.c", "code_table.c"],
 }
 
 

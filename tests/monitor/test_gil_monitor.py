@@ -37,6 +37,8 @@ def watch(**targets: Callable[[], object]) -> GilRecord:
             thread.start()
         for thread in threads:
             thread.join()
+    # On a very busy machine the sampler may not have run.
+    assert monitor.record.samples or not targets
     return monitor.record
 
 
@@ -318,10 +320,12 @@ def test_waits() -> None:
     record = watch(one=work, two=work)
     line = record.timeline
     for thread in record.threads:
-        bounds = [line[0][0], *itertools.chain.from_iterable(thread.waits), line[-1][1]]
+        waits = [(start, end) for start, end, state in thread.intervals if state == "waits"]
+        bounds = [line[0][0], *itertools.chain.from_iterable(waits), line[-1][1]]
         assert bounds == sorted(bounds)
-        total = sum(end - start for start, end in thread.waits) / (line[-1][1] - line[0][0])
-        assert total == pytest.approx(thread.waiting, abs=0.15)
+        total = sum(end - start for start, end in waits) / (line[-1][1] - line[0][0])
+        # A wait of 5 ms is noticed late, but it has ended once its thread holds the GIL.
+        assert 0.5 * (thread.waiting or 0.0) <= total < (thread.waiting or 0.0) + 0.1
 
 
 @sees_waiting
@@ -332,7 +336,7 @@ def test_no_wait_goes_on_after_the_thread() -> None:
     line = record.timeline
     assert begin < line[0][0] < line[-1][1] < time.monotonic_ns()
     for name in ("one", "two", "three"):
-        assert named(record, name).waits[-1][1] < begin + 0.75 * (line[-1][1] - begin)
+        assert named(record, name).intervals[-1][1] < begin + 0.75 * (line[-1][1] - begin)
 
 
 @retried

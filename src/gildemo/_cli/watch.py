@@ -14,6 +14,7 @@ from gildemo._cli.options import UsageError, seconds
 from gildemo._cli.run_program import run_program
 from gildemo._report import formats, streams
 from gildemo._report.record_table import summary, thread_table
+from gildemo._report.sites_table import sites_table
 from gildemo.executors import signals
 from gildemo.monitor import GilMonitor, GilRecord
 
@@ -78,7 +79,11 @@ def _report(record: GilRecord, arguments: argparse.Namespace) -> bool:
     console.print()
     console.print(summary(record))
     if record.samples:
-        console.print(thread_table(record))
+        console.print(thread_table(record, console.width))
+        sites = sites_table(record, console.width)
+        if sites is not None:
+            console.print()
+            console.print(sites)
     program = arguments.program
     results = formats.Results(
         _json.wrap("record", {"program": program, **record.to_dict()}),

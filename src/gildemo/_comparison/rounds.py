@@ -42,7 +42,8 @@ def run(
     end = time.monotonic() + not_negative("max_time", max_time)
     check = rounds or next_check(experiment.rounds)
     done = 0
-    while True:
+    # The caller may have measured a round already.
+    while rounds is None or experiment.rounds < rounds:
         began = time.monotonic()
         complete = experiment.rounds
         while experiment.rounds == complete:
@@ -50,14 +51,15 @@ def run(
             done += 1
             if progress is not None:
                 progress(done, check * len(experiment.kinds), name)
-        now = time.monotonic()
+        if rounds is not None:
+            continue
         if experiment.rounds >= check:
-            if rounds is not None or _is_conclusive(experiment):
+            if _is_conclusive(experiment):
                 break
             check = next_check(experiment.rounds)
-        # The next round would end too late.
-        if rounds is None and now + (now - began) > end:
-            break
+        now = time.monotonic()
+        if now + (now - began) > end:
+            break  # The next round would end too late.
     if monitor and any(kind.name == "threads" for kind in experiment.kinds):
         experiment.monitor()
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 from gildemo._comparison.results import Comparison
-from gildemo._report import perfetto, plot, streams
+from gildemo._report import perfetto, plot, profile_files, streams
 from gildemo.monitor.record import GilRecord
 
 
@@ -29,37 +30,47 @@ class Results:
     no_records: str | None = None  # why there are none
 
 
-class OutputFormat(Protocol):
+# By the ending of the file's name.
+_PROFILE_FORMATS = {
+    ".speedscope.json": profile_files.speedscope,
+    ".folded": profile_files.collapsed,
+    ".txt": profile_files.collapsed,
+}
+
+
+class OutputFormat:
     """One format, with an option of its name on every command that has results."""
 
-    name: str
-    help: str
-    to_stdout: bool  # whether the file "-" is standard output
-    of_records: bool  # whether it shows nothing but records
+    name: ClassVar[str]
+    help: ClassVar[str]
+    to_stdout: ClassVar[bool]  # whether the file "-" is standard output
+    of_records: ClassVar[bool] = False  # whether it shows nothing but records
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Add the option that names the file, and any option that goes with it."""
+        parser.add_argument(f"--{self.name}", metavar="FILE", help=self.help)
 
     def unusable(self, path: Path) -> str | None:
         """Return why this format can't be written to a file of this name, or None."""
+        return None
 
-    def write(self, results: Results, path: Path | None) -> None:
+    def write(self, results: Results, path: Path | None, arguments: argparse.Namespace) -> None:
         """Write to a file, or to standard output for None. Raises OSError."""
+        raise NotImplementedError
 
 
-class Json:
+class Json(OutputFormat):
     """All figures."""
 
     name = "json"
     help = 'write the figures as JSON ("-": to standard output)'
     to_stdout = True
-    of_records = False
 
-    def unusable(self, path: Path) -> None:
-        return None
-
-    def write(self, results: Results, path: Path | None) -> None:
+    def write(self, results: Results, path: Path | None, arguments: argparse.Namespace) -> None:
         _write_text(f"{json.dumps(results.document, indent=2)}\n", path)
 
 
-class Trace:
+class Trace(OutputFormat):
     """Who held the GIL when."""
 
     name = "trace"
@@ -67,27 +78,56 @@ class Trace:
     to_stdout = True
     of_records = True
 
-    def unusable(self, path: Path) -> None:
-        return None
-
-    def write(self, results: Results, path: Path | None) -> None:
+    def write(self, results: Results, path: Path | None, arguments: argparse.Namespace) -> None:
         if not results.records and results.no_records:
             streams.say(f"the trace is empty: {results.no_records}")
         _write_text(perfetto.to_json(results.records), path)
 
 
-class Plot:
+class Profile(OutputFormat):
+    """Which code held the GIL."""
+
+    name = "profile"
+    help = f"write which code held the GIL, as a flame graph ({', '.join(_PROFILE_FORMATS)})"
+    to_stdout = False
+    of_records = True
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        parser.add_argument(
+            "--weight",
+            choices=typing.get_args(profile_files.Weight),
+            default="held",
+            help="what code weighs in --profile: the time that it held the GIL, or that other "
+            "threads waited for the GIL meanwhile (default: held)",
+        )
+
+    def unusable(self, path: Path) -> str | None:
+        if path.name.endswith(tuple(_PROFILE_FORMATS)):
+            return None
+        endings = ", ".join(_PROFILE_FORMATS)
+        return f"can't write a profile to {str(path)!r}: its name must end in one of {endings}"
+
+    def write(self, results: Results, path: Path | None, arguments: argparse.Namespace) -> None:
+        assert path is not None
+        why = results.no_records or _no_profile(results.records)
+        if why:
+            streams.say(f"the profile is empty: {why}")
+        convert = next(f for end, f in _PROFILE_FORMATS.items() if path.name.endswith(end))
+        _write_text(convert(results.records, arguments.weight), path)
+
+
+class Plot(OutputFormat):
     """A picture."""
 
     name = "plot"
     help = f"draw a picture ({', '.join(plot.ENDINGS)} by the name's ending)"
     to_stdout = False
-    of_records = False
 
     def unusable(self, path: Path) -> str | None:
         return plot.unusable(path)
 
-    def write(self, results: Results, path: Path | None) -> None:
+    def write(self, results: Results, path: Path | None, arguments: argparse.Namespace) -> None:
         assert path is not None
         if results.comparisons:
             plot.plot(results.comparisons, path)
@@ -96,13 +136,13 @@ class Plot:
 
 
 # The order is that of the help texts.
-FORMATS: tuple[OutputFormat, ...] = (Json(), Trace(), Plot())
+FORMATS: tuple[OutputFormat, ...] = (Json(), Trace(), Profile(), Plot())
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add an option for each format."""
     for output in FORMATS:
-        parser.add_argument(f"--{output.name}", metavar="FILE", help=output.help)
+        output.add_options(parser)
 
 
 def problem(arguments: argparse.Namespace, no_records: str | None = None) -> str | None:
@@ -142,13 +182,21 @@ def write(arguments: argparse.Namespace, results: Results) -> bool:
         if path is None:
             continue
         try:
-            output.write(results, None if path == "-" else Path(path))
+            output.write(results, None if path == "-" else Path(path), arguments)
         except BrokenPipeError:
             raise
         except OSError as error:
             streams.say(f"can't write {path}: {error.strerror}")
             succeeded = False
     return succeeded
+
+
+def _no_profile(records: Mapping[str, GilRecord]) -> str | None:
+    """Return why no record has a profile, or None if one has."""
+    if any(record.profile.nodes for record in records.values()):
+        return None
+    found = (record.profile.unavailable for record in records.values())
+    return next((why for why in found if why), "no sample found the GIL held")
 
 
 def _path(arguments: argparse.Namespace, output: OutputFormat) -> str | None:

@@ -6,22 +6,21 @@ Times are integers in nanoseconds from the begin of the record.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
 
-from gildemo.monitor.record import GilRecord, ThreadRecord
+from gildemo.monitor.record import STATES, GilRecord, ThreadRecord
 
 Interval = tuple[int, int]
+
+# The time at which there is no thread.
+_ABSENT = ""
 
 # A thread that held or waited for less of the time, and is not a worker, gets no lane.
 _HELD_ENOUGH, _WAITED_ENOUGH = 0.01, 0.05
 
 
-class ThreadStates(NamedTuple):
-    """When a thread held the GIL and when it waited for it: disjoint intervals, in order."""
-
-    holds: list[Interval]
-    waits: list[Interval]
+# The intervals of a thread by what it did: in order, and disjoint.
+ThreadStates = Mapping[str, Sequence[Interval]]
 
 
 def bounds(record: GilRecord) -> Interval:
@@ -56,20 +55,14 @@ def _is_noticeable(thread: ThreadRecord) -> bool:
 
 
 def thread_states(record: GilRecord) -> list[ThreadStates]:
-    """Return what each of `record.threads` did, in their order.
-
-    Waiting is sampled less often than holding, so the two may overlap in a record. The more
-    precise one wins: a thread does not wait while it holds the GIL.
-    """
-    begin, end = bounds(record)
-    holds: list[list[Interval]] = [[] for _ in record.threads]
-    for start, stop, holder in record.timeline:
-        if holder is not None:
-            holds[holder].append((start - begin, stop - begin))
-    found = []
-    for thread, held in zip(record.threads, holds, strict=True):
-        waits = ((max(a, begin) - begin, min(b, end) - begin) for a, b in thread.waits)
-        found.append(ThreadStates(held, list(_difference(waits, held))))
+    """Return what each of `record.threads` did, in their order."""
+    begin, _ = bounds(record)
+    found: list[ThreadStates] = []
+    for thread in record.threads:
+        states: dict[str, list[Interval]] = {state: [] for state in STATES}
+        for start, end, state in thread.intervals:
+            states[state].append((start - begin, end - begin))
+        found.append(states)
     return found
 
 
@@ -79,22 +72,6 @@ def held_by_any(record: GilRecord) -> list[Interval]:
     return [
         (start - begin, stop - begin) for start, stop, who in record.timeline if who is not None
     ]
-
-
-def _difference(intervals: Iterable[Interval], others: Sequence[Interval]) -> Iterator[Interval]:
-    """Yield the parts of the intervals outside of the others; both are in order and disjoint."""
-    first = 0
-    for start, end in intervals:
-        while first < len(others) and others[first][1] <= start:
-            first += 1
-        index = first
-        while index < len(others) and others[index][0] < end:
-            if start < others[index][0]:
-                yield start, others[index][0]
-            start = others[index][1]
-            index += 1
-        if start < end:
-            yield start, end
 
 
 def coverage(intervals: Iterable[Interval], duration: int, bins: int) -> list[float]:
@@ -120,14 +97,18 @@ def coarsened(states: ThreadStates, duration: int, steps: int) -> ThreadStates:
     with the most time still to be shown, so a thread that holds the GIL for a tenth of every
     millisecond is shown as the holder in a tenth of the steps, not in none.
     """
-    if len(states.holds) + len(states.waits) <= steps:
+    if sum(map(len, states.values())) <= steps:
         return states
-    intervals: tuple[list[Interval], ...] = ([], [], [])
-    owed = [0.0, 0.0, 0.0]
-    held, waited = (coverage(part, duration, steps) for part in states)
-    for step, (h, w) in enumerate(zip(held, waited, strict=True)):
-        owed = [owed[0] + h, owed[1] + w, owed[2] + 1 - h - w]
-        largest = owed.index(max(owed))
+    covered = {state: coverage(parts, duration, steps) for state, parts in states.items()}
+    intervals: dict[str, list[Interval]] = {state: [] for state in states}
+    owed = dict.fromkeys((*states, _ABSENT), 0.0)
+    for step in range(steps):
+        shares = {state: parts[step] for state, parts in covered.items()}
+        shares[_ABSENT] = 1.0 - sum(shares.values())
+        owed = {state: owed[state] + share for state, share in shares.items()}
+        largest = max(owed, key=lambda state: owed[state])
         owed[largest] -= 1
-        intervals[largest].append((duration * step // steps, duration * (step + 1) // steps))
-    return ThreadStates(intervals[0], intervals[1])
+        if largest != _ABSENT:
+            start, end = duration * step // steps, duration * (step + 1) // steps
+            intervals[largest].append((start, end))
+    return intervals

@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Any
 from gildemo._comparison.results import Comparison, Verdict
 from gildemo._report.lanes import coarsened, duration, shown_threads, thread_states
 from gildemo._report.plot_style import (
-    HOLDING,
-    NEITHER,
     NO_MATPLOTLIB,
     SMALL,
-    WAITING,
+    STATES,
     Look,
     executor_looks,
     style,
@@ -225,20 +223,24 @@ def _lane_count(record: GilRecord) -> int:
 
 
 def _lane_looks(records: Sequence[GilRecord]) -> dict[str, Look]:
-    if any(thread.waiting is not None for record in records for thread in record.threads):
-        return {"holds the GIL": HOLDING, "waits for the GIL": WAITING, "neither": NEITHER}
-    # Where waiting can't be seen, it must not look as if no thread waited.
-    return {"holds the GIL": HOLDING, "does not hold it (may wait for it)": NEITHER}
+    """Return the legend: only what some shown thread did."""
+    seen = {
+        state
+        for record in records
+        for index in shown_threads(record)
+        for state, seconds in record.threads[index].states.items()
+        if seconds > 0
+    }
+    return dict(look for state, look in STATES.items() if state in seen | {"holds"})
 
 
 def _draw_lanes(axes: Axes, task: str, record: GilRecord) -> None:
     every, states, end = shown_threads(record), thread_states(record), duration(record)
     shown = every[:_MOST_LANES]
     for lane, index in enumerate(shown):
-        holds, waits = coarsened(states[index], end, _STEPS)
-        for intervals, look in (([(0, end)], NEITHER), (waits, WAITING), (holds, HOLDING)):
+        for state, intervals in coarsened(states[index], end, _STEPS).items():
             ranges = [(start / 1e9, (stop - start) / 1e9) for start, stop in intervals]
-            axes.broken_barh(ranges, (lane - 0.4, 0.8), **look.style())
+            axes.broken_barh(ranges, (lane - 0.4, 0.8), **STATES[state][1].style())
     names = [record.threads[index].name[:20] for index in shown]
     _set_axes(axes, _lane_count(record) - 0.5, -0.5, dict(enumerate(names)))
     name = textwrap.shorten(task, 40, placeholder=" …")

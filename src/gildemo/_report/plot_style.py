@@ -35,9 +35,16 @@ class Look(NamedTuple):
         return {**colors, "hatch": self.hatch, "linewidth": 0}
 
 
-HOLDING = Look("#1b2733")
-WAITING = Look("#f4977a", "/////", "#8f2f14")
-NEITHER = Look("#dde6dc")
+# What a thread does, and what to call it. Dark is busy, light is not.
+STATES = {
+    "holds": ("holds the GIL", Look("#1b2733")),
+    "waits": ("waits for the GIL", Look("#f4977a", "/////", "#8f2f14")),
+    "computes": ("computes without it", Look("#5aa469")),
+    "locked": ("waits for a lock", Look("#c9a0dc", "xxxx", "#5e3370")),
+    "in_system_call": ("in a system call", Look("#bcd7ea")),
+    "idle": ("idle", Look("#e9ecef")),
+    "not_observed": ("not observed", Look("#ffffff", "....", "#cccccc")),
+}
 
 _EXECUTORS = {
     "serial": Look("#d3d7dc"),

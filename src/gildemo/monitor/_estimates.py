@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 
 from gildemo import _core
-from gildemo.monitor.record import GilRecord, Share, ThreadRecord
-
-# The quantile of the normal distribution for a 95 % confidence interval.
-_Z = 1.96
-
-Wait = tuple[int, int]
+from gildemo.monitor._confidence import equal_samples, half_width
+from gildemo.monitor._intervals import Interval, thread_intervals
+from gildemo.monitor._profiles import profile_of
+from gildemo.monitor._stacks import stack
+from gildemo.monitor.profile import Profile
+from gildemo.monitor.record import STATES, GilRecord, LongHold, Share, ThreadRecord
 
 
 def record_of(snapshot: _core.Snapshot, names: Mapping[int, str]) -> GilRecord:
     """Return the record of what a monitor has seen so far; names: of threads by native id."""
     threads, indexes = _threads(snapshot, names)
+    profile, nodes = profile_of(snapshot.profile, indexes)
     return GilRecord(
         duration=(snapshot.end - snapshot.begin) / 1e9,
         samples=snapshot.samples,
@@ -26,16 +27,22 @@ def record_of(snapshot: _core.Snapshot, names: Mapping[int, str]) -> GilRecord:
         longest_hold=max((thread.longest_hold for thread in threads), default=0.0),
         threads=tuple(threads),
         timeline=tuple(_timeline(snapshot, indexes)),
+        timeline_nodes=tuple(nodes.get(segment.node) for segment in snapshot.segments),
+        longest_holds=tuple(
+            _long_hold(hold, indexes, profile, nodes, threads) for hold in snapshot.long_holds
+        ),
         resolution=snapshot.resolution / 1e9,
         cpu=snapshot.cpu / 1e9,
+        profile=profile,
+        pid=os.getpid(),
     )
 
 
 def share_of(held: int, weight: int, squared_weights: float) -> Share:
     """Return a thread's share of the time, from what Monitor.held_by() returned."""
     share = _fraction(held, weight)
-    samples = _equal_samples(weight, squared_weights)
-    return Share(share, _half_width(share * (1 - share), samples), samples)
+    samples = equal_samples(weight, squared_weights)
+    return Share(share, half_width(share * (1 - share), samples), samples)
 
 
 def _threads(
@@ -51,19 +58,23 @@ def _threads(
     if any(rows[index].held for index in others):
         threads.append(_other_threads([rows[index] for index in others], snapshot))
         indexes.update(dict.fromkeys(others, 0))
-    waits = _waits(snapshot.changes, snapshot.end)
+    intervals = thread_intervals(snapshot)
     for index in sorted(set(range(len(rows))) - set(others)):
         indexes[index] = len(threads)
-        threads.append(_thread(rows[index], snapshot, names, waits.get(index, [])))
+        threads.append(_thread(rows[index], snapshot, names, intervals.get(index, ())))
     return threads, indexes
 
 
 def _other_threads(rows: Iterable[_core.ThreadSums], snapshot: _core.Snapshot) -> ThreadRecord:
+    held = _fraction(sum(row.held for row in rows), snapshot.weight)
+    seconds = held * (snapshot.end - snapshot.begin) / 1e9
     return ThreadRecord(
         name="(other)",
         native_id=None,
-        held=_fraction(sum(row.held for row in rows), snapshot.weight),
+        held=held,
         longest_hold=max(row.longest_hold for row in rows) / 1e9,
+        lifetime=seconds,
+        states={**dict.fromkeys(STATES, 0.0), "holds": seconds},
     )
 
 
@@ -71,26 +82,39 @@ def _thread(
     row: _core.ThreadSums,
     snapshot: _core.Snapshot,
     names: Mapping[int, str],
-    waits: Sequence[Wait],
+    intervals: Sequence[Interval],
 ) -> ThreadRecord:
+    duration = (snapshot.end - snapshot.begin) / 1e9
+    held = _fraction(row.held, snapshot.weight)
+    states = _states(row, held * duration)
+    waiting = states["waits"] / duration if duration else 0.0
+    slept = states["in_system_call"]
+    calls = sum(row.system_calls.values())
     return ThreadRecord(
         name=names.get(row.native_id, f"thread {row.native_id}"),
         native_id=row.native_id,
-        held=_fraction(row.held, snapshot.weight),
-        waiting=_waiting(row, snapshot) if snapshot.waiting_known else None,
+        held=held,
+        waiting=waiting if snapshot.waiting_known else None,
         longest_hold=row.longest_hold / 1e9,
         cpu=None if row.cpu is None else row.cpu / 1e9,
-        waits=tuple(waits),
+        lifetime=sum(states.values()),
+        states=states,
+        intervals=tuple(intervals),
+        system_calls={name: slept * n / calls for name, n in row.system_calls.items()},
     )
 
 
-def _waiting(row: _core.ThreadSums, snapshot: _core.Snapshot) -> float:
-    """Return the fraction of the time for which a thread waited for the GIL.
+def _states(row: _core.ThreadSums, held: float) -> dict[str, float]:
+    """Return the seconds that a thread spent in each state; held: the seconds that it held the GIL.
 
-    A thread is there during some of the scans, and those do not sample all threads.
+    Samples of what a thread does otherwise are few, so they only divide the rest of its lifetime.
     """
-    there = _fraction(row.scans, snapshot.scans)
-    return there * _fraction(row.waiting_samples, row.thread_samples)
+    rest = max(0.0, row.lifetime / 1e9 - held)
+    others = {state: row.samples[state] for state in STATES if state != "holds"}
+    total = sum(others.values())
+    if total == 0:
+        others, total = {**others, "not_observed": 1}, 1
+    return {"holds": held, **{state: rest * n / total for state, n in others.items()}}
 
 
 def _timeline(
@@ -102,43 +126,36 @@ def _timeline(
         yield segment.begin, end, indexes.get(segment.holder)
 
 
-def _waits(changes: Iterable[_core.WaitChange], end: int) -> dict[int, list[Wait]]:
-    """Return the waits of each thread; those that have not ended last until `end`."""
-    waits: dict[int, list[Wait]] = {}
-    began: dict[int, int] = {}
-    for change in changes:
-        if change.waiting:
-            began[change.thread] = change.time
-        else:
-            waits.setdefault(change.thread, []).append((began.pop(change.thread), change.time))
-    for thread, time in began.items():
-        waits.setdefault(thread, []).append((time, end))
-    return waits
+def _long_hold(
+    hold: _core.LongHold,
+    indexes: Mapping[int, int],
+    profile: Profile,
+    nodes: Mapping[int | None, int],
+    threads: Sequence[ThreadRecord],
+) -> LongHold:
+    node = nodes.get(hold.node)
+    return LongHold(
+        begin=hold.begin,
+        seconds=(hold.end - hold.begin) / 1e9,
+        thread=indexes.get(hold.holder),
+        stack=() if node is None else tuple(stack(profile, profile.nodes[node])),
+        waiters=tuple(
+            index
+            for index, thread in enumerate(threads)
+            if any(
+                state == "waits" and start < hold.end and end > hold.begin
+                for start, end, state in thread.intervals
+            )
+        ),
+    )
 
 
 def _fraction(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
 
-def _equal_samples(weight: int, squared_weights: float) -> float:
-    """Return how many samples of equal weight would tell as much (Kish's effective size)."""
-    return weight**2 / squared_weights if weight else 0.0
-
-
 def _error(snapshot: _core.Snapshot) -> float:
     if snapshot.samples == 0:
         return 1.0
-    samples = _equal_samples(snapshot.weight, snapshot.squared_weights)
-    return _half_width(snapshot.variance / snapshot.squared_weights, samples)
-
-
-def _half_width(variance: float, samples: float) -> float:
-    """Return half the width of a 95 % confidence interval for a fraction.
-
-    This is Wilson's interval (1927), which has a width also if all samples agree. variance: of one
-    sample; Wilson's is p * (1 - p).
-    """
-    if samples == 0:
-        return 1.0
-    z2 = _Z * _Z
-    return _Z * math.sqrt(variance / samples + z2 / (4 * samples**2)) / (1 + z2 / samples)
+    samples = equal_samples(snapshot.weight, snapshot.squared_weights)
+    return half_width(snapshot.variance / snapshot.squared_weights, samples)

@@ -1,4 +1,4 @@
-"""The names of threads, including threads that have ended."""
+"""The names of threads, also of threads that have ended."""
 
 from __future__ import annotations
 
@@ -6,18 +6,25 @@ import os
 import sys
 import threading
 import types
+from collections.abc import Callable
 from typing import Any
 
-# How many ended threads are remembered: as many as a record can have.
+# How many ended threads are remembered: as many as a monitor can tell apart.
 _REMEMBERED = 8192
+
+# What threading calls to start a thread, in 3.11.
+_NAME = "_start_new_thread"
+_replaceable: Callable[..., object] | None = (
+    vars(threading).get(_NAME) if sys.version_info < (3, 12) else None
+)
 
 
 class ThreadNames:
-    """The names of threads by native id, including threads that have ended.
+    """The names of threads by their native ids.
 
-    threading.enumerate() does not list threads that have ended. Since 3.12, an audit event comes
-    with the Thread object of each thread that starts. In 3.11, only those ended threads are found
-    that the program still refers to.
+    threading.enumerate() does not list threads that have ended, so each Thread is remembered when
+    it starts. Python 3.12 and later raise an audit event then. Python 3.11 does not, so there the
+    function with which threading starts a thread is replaced while anyone watches.
     """
 
     def __init__(self) -> None:
@@ -26,49 +33,59 @@ class ThreadNames:
         self._watchers: set[object] = set()
 
     def watch(self, watcher: object) -> None:
-        """Remember the threads that run now, and those that start later."""
+        """Remember the threads that are there, and all that start from now on."""
         self._watchers.add(watcher)
         self._started.extend(threading.enumerate())
-        if not self._hooked and sys.version_info >= (3, 12):
-            self._hooked = True  # for good: an audit hook can't be removed
-            sys.addaudithook(self._hook)
+        if _replaceable is not None:
+            if vars(threading)[_NAME] is _replaceable:
+                vars(threading)[_NAME] = self._start
+        elif not self._hooked:
+            # An audit hook can't be removed.
+            self._hooked = True
+            sys.addaudithook(self._on_audit_event)
 
     def unwatch(self, watcher: object) -> None:
-        """Forget the threads, unless another watcher needs them."""
+        """Forget all threads if this was the last watcher."""
         self._watchers.discard(watcher)
-        if not self._watchers:
-            self._started = []
-
-    def _hook(self, event: str, args: tuple[Any, ...]) -> None:
-        if event not in ("_thread.start_new_thread", "_thread.start_joinable_thread"):
+        if self._watchers:
             return
-        # Asking any other callable for an attribute could run its code.
-        if self._watchers and isinstance(args[0], types.MethodType):
-            thread = args[0].__self__
+        self._started = []
+        # Another library may have replaced the function since.
+        if _replaceable is not None and vars(threading)[_NAME] == self._start:
+            vars(threading)[_NAME] = _replaceable
+
+    def by_native_id(self) -> dict[int, str]:
+        """Return the names of all threads that are remembered or running."""
+        threads = [*self._started, *threading.enumerate()]
+        names = {t.native_id: t.name for t in threads if t.native_id is not None}
+        if sys.platform == "linux":
+            # In the child of a fork, threading has the native id that the thread had in the parent.
+            names.setdefault(os.getpid(), threading.main_thread().name)
+        return names
+
+    def _on_audit_event(self, event: str, args: tuple[Any, ...]) -> None:
+        if event in ("_thread.start_new_thread", "_thread.start_joinable_thread"):
+            self._remember(args[0])
+
+    def _start(self, function: object, *args: object) -> object:
+        assert _replaceable is not None
+        self._remember(function)
+        return _replaceable(function, *args)
+
+    def _remember(self, function: object) -> None:
+        # Only a Thread starts with a method of its own. Attributes of other callables are not
+        # read, as that could run their code.
+        if self._watchers and isinstance(function, types.MethodType):
+            thread = function.__self__
             if isinstance(thread, threading.Thread):
                 self._started.append(thread)
                 if len(self._started) > 2 * _REMEMBERED:
                     self._forget()
 
     def _forget(self) -> None:
-        """Keep the newest threads, and those that still run."""
+        """Keep only the newest threads, and older ones that still run."""
         older, newest = self._started[:-_REMEMBERED], self._started[-_REMEMBERED:]
         self._started = [thread for thread in older if thread.is_alive()] + newest
-
-    def by_native_id(self) -> dict[int, str]:
-        referenced = [] if self._hooked else _referenced_threads()
-        threads = [*self._started, *referenced, *threading.enumerate()]
-        names = {t.native_id: t.name for t in threads if t.native_id is not None}
-        if sys.platform == "linux":
-            # In a forked child, threading still has the native id of the parent's thread.
-            names.setdefault(os.getpid(), threading.main_thread().name)
-        return names
-
-
-def _referenced_threads() -> list[threading.Thread]:
-    """Return the Thread objects that 3.11 keeps weak references to, also of ended threads."""
-    references = list(getattr(getattr(threading, "_dangling", None), "data", ()))
-    return [thread for thread in (reference() for reference in references) if thread is not None]
 
 
 thread_names = ThreadNames()

@@ -29,6 +29,9 @@ class GilMonitor:
     as far as needed for a `GilRecord.error` of 0.01 after two seconds. Busy CPUs may delay samples
     and make the error larger.
 
+    sites: whether to read, about once in each millisecond for which the GIL is held, which code
+    holds it, for `GilRecord.profile`. That takes up to 16 MiB of memory.
+
     Raises ValueError for an interval that is not from 1e-5 to 10 seconds. `start()` raises
     GilMonitorUnavailable where the GIL can't be watched. All methods raise RuntimeError if they
     are called in the wrong order, or in a process forked since the start.
@@ -43,11 +46,11 @@ class GilMonitor:
     least become one row, "(other)".
     """
 
-    def __init__(self, interval: float | None = None) -> None:
-        if interval is None:
-            self._monitor = _core.Monitor(SHORTEST_INTERVAL, LONGEST_INTERVAL)
-        else:
-            self._monitor = _core.Monitor(interval, interval)
+    def __init__(self, interval: float | None = None, *, sites: bool = True) -> None:
+        shortest, longest = SHORTEST_INTERVAL, LONGEST_INTERVAL
+        if interval is not None:
+            shortest = longest = interval
+        self._monitor = _core.Monitor(shortest, longest, sites=sites)
         self._record: GilRecord | None = None
         self._pid = os.getpid()
         # The native threads must end before this object and the interpreter that they watch.

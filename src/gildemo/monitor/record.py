@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, field
 from typing import Any
+
+from gildemo import _codec
+from gildemo.monitor.profile import Frame, Profile
+
+# What a thread does. The states of a thread add up to its lifetime.
+STATES = (
+    "holds",  # the GIL
+    "waits",  # for the GIL
+    "computes",  # runs, or is ready to run, without the GIL
+    "idle",  # sleeps in threading, queue or the like, for want of work
+    "locked",  # sleeps until another thread releases a lock
+    "in_system_call",  # sleeps in another system call
+    "not_observed",  # it was not sampled, or the kernel does not tell
+)
 
 
 @dataclass(frozen=True)
@@ -21,9 +35,28 @@ class ThreadRecord:
     waiting: float | None = None
     longest_hold: float = 0.0  # the longest time for which it was seen to hold the GIL; seconds
     cpu: float | None = None  # CPU time in seconds, or None where the kernel does not tell
-    # (start, end) of each wait for the GIL, in ns of time.monotonic_ns(). Waits are sampled less
-    # often than the holder of the GIL.
-    waits: tuple[tuple[int, int], ...] = ()
+    lifetime: float = 0.0  # the time for which the thread was there; seconds
+    # The seconds that it spent in each of STATES. Holding is sampled most often. The other states
+    # of a thread are estimated from samples that are some milliseconds apart.
+    states: Mapping[str, float] = field(default_factory=dict)
+    # (start, end, state), in ns of time.monotonic_ns(): what it did when, in order.
+    intervals: tuple[tuple[int, int, str], ...] = ()
+    # The seconds that it slept in each system call, such as "read": parts of "in_system_call".
+    system_calls: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LongHold:
+    """A time for which one thread held the GIL, as far as samples and switches show."""
+
+    begin: int  # ns of time.monotonic_ns()
+    seconds: float
+    thread: int | None  # an index into GilRecord.threads, or None if the thread is not known
+    # The stack of the holder when it was last read, the innermost frame first; empty if it was
+    # not read.
+    stack: tuple[Frame, ...] = ()
+    # Indexes into GilRecord.threads: which threads were seen to wait meanwhile.
+    waiters: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,35 +91,26 @@ class GilRecord:
     # (start, end, holder): times in ns of time.monotonic_ns(), and an index into `threads`, or
     # None while no thread held the GIL. Changes are placed halfway between two samples.
     timeline: tuple[tuple[int, int, int | None], ...] = ()
-    # The timeline and the waits of a long run leave out what is shorter than this; seconds.
+    # The timeline and the intervals of a long run leave out what is shorter than this; seconds.
     resolution: float = 0.0
     cpu: float = 0.0  # CPU time that the monitor itself took; seconds
+    # For each interval of the timeline, an index into `profile.nodes`: the last stack of the holder
+    # that was read in it, or None if none was.
+    timeline_nodes: tuple[int | None, ...] = ()
+    longest_holds: tuple[LongHold, ...] = ()  # the ten longest, the longest first
+    profile: Profile = field(default_factory=Profile)  # which code held the GIL
+    pid: int | None = None  # of the process that was watched
 
     def to_dict(self) -> dict[str, Any]:
         """Return values that the json module can write."""
-        return asdict(self)
+        encoded: dict[str, Any] = _codec.encode(self)
+        return encoded
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> GilRecord:
         """Return the record that `to_dict` was called on, also after its way through JSON.
 
         A newer version may have written fields that this one ignores, and an older one may lack
-        fields that have a default here.
+        fields that have a default here. Raises ValueError for anything else.
         """
-        values = _known_fields(cls, data)
-        values["threads"] = tuple(_thread(thread) for thread in data.get("threads", ()))
-        values["timeline"] = tuple(
-            (start, end, holder) for start, end, holder in data.get("timeline", ())
-        )
-        return cls(**values)
-
-
-def _thread(data: Mapping[str, Any]) -> ThreadRecord:
-    values = _known_fields(ThreadRecord, data)
-    values["waits"] = tuple((start, end) for start, end in data.get("waits", ()))
-    return ThreadRecord(**values)
-
-
-def _known_fields(cls: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    names = {field.name for field in fields(cls)}
-    return {name: value for name, value in data.items() if name in names}
+        return _codec.decode(cls, data)

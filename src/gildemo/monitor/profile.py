@@ -1,0 +1,184 @@
+"""Where the GIL was held: the stacks of the threads that held it, as a tree of calls."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Literal, NamedTuple
+
+from gildemo.monitor._confidence import equal_samples, half_width
+
+By = Literal["line", "call", "function"]
+
+
+class Frame(NamedTuple):
+    """A place in the code where a thread was. Lines and columns are those of PEP 657."""
+
+    function: str  # co_qualname
+    file: str  # co_filename
+    first_line: int | None  # of the function
+    line: int | None  # of the expression that was executing, or None where the code has no lines
+    end_line: int | None
+    column: int | None  # in bytes of UTF-8, from 0
+    end_column: int | None
+
+
+class Node(NamedTuple):
+    """A frame in the tree, below that of its caller, or a thread."""
+
+    parent: int | None  # an index in Profile.nodes, smaller than its own; None for a root
+    frame: int | None  # an index in Profile.frames; None for a thread
+    thread: int | None  # of a root: an index in GilRecord.threads, or None if not known
+    held: float  # seconds for which this held the GIL itself, and not in a callee
+    caused: float  # thread-seconds for which others waited for the GIL meanwhile
+    samples: int  # how many stacks ended here
+    squared_weights: float  # of these, each weighing the seconds that it stands for
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A line, call or function that held the GIL. Times are seconds.
+
+    *self* is what it did itself, that is, its own instructions and the C functions that it called;
+    *total* is together with the Python functions that it called. Where it is in a stack more than
+    once, it counts once.
+    """
+
+    function: str  # its co_qualname, or "(other)" for what came when the tables were full
+    file: str
+    line: int | None  # by function: the first one
+    end_line: int | None  # None unless by call, like the columns
+    column: int | None  # in bytes of UTF-8, from 0
+    end_column: int | None
+    held_self: float
+    held_total: float
+    caused_self: float | None  # thread-seconds waited for the GIL meanwhile, None if not known
+    caused_total: float | None
+    error: float  # half the width of the 95 % confidence interval around `held_self`
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Which code held the GIL, and who waited meanwhile.
+
+    The stack of the thread that held the GIL was read about once in each millisecond for which it
+    was held, and stands for that time. Functions that call themselves directly are folded.
+    """
+
+    frames: tuple[Frame, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    stacks: int = 0  # how many were to be read
+    torn: int = 0  # how many of them changed each time: they count for the thread alone
+    waiting_known: bool = True  # False where the number of waiting threads can't be read
+    unavailable: str | None = None  # why no stacks could be read
+
+    # Rows of values take much less room than objects with names.
+    has_own_codec: ClassVar[bool] = True
+
+    @cached_property
+    def held(self) -> float:
+        """Seconds for which any thread held the GIL, whether its stack is known or not."""
+        return sum(node.held for node in self.nodes)
+
+    def sites(self, by: By = "line") -> tuple[Site, ...]:
+        """Return where the GIL was held, the most held first.
+
+        by="call" tells the expressions of a line apart, by their columns; by="function" takes all
+        lines of a function together.
+        """
+        keys = [_key(frame, by) for frame in self.frames]
+        sums: defaultdict[_Key, _Sums] = defaultdict(_Sums)
+        for node in self.nodes:
+            if node.frame is None or node.samples == 0:
+                continue
+            own = sums[keys[node.frame]]
+            own.held_self += node.held
+            own.caused_self += node.caused
+            for key in {keys[frame] for frame in self._stack(node)}:
+                sums[key].held_total += node.held
+                sums[key].caused_total += node.caused
+        samples = equal_samples(self.held, sum(node.squared_weights for node in self.nodes))
+        sites = [self._site(key, found, samples) for key, found in sums.items()]
+        return tuple(sorted(sites, key=lambda site: (-site.held_self, -site.held_total)))
+
+    def _site(self, key: _Key, found: _Sums, samples: float) -> Site:
+        share = found.held_self / self.held
+        return Site(
+            *key,
+            held_self=found.held_self,
+            held_total=found.held_total,
+            caused_self=found.caused_self if self.waiting_known else None,
+            caused_total=found.caused_total if self.waiting_known else None,
+            error=half_width(share * (1 - share), samples) * self.held,
+        )
+
+    def _stack(self, node: Node) -> Iterator[int]:
+        """Yield the frames of a node and its callers, the innermost first."""
+        while node.frame is not None:
+            yield node.frame
+            if node.parent is None:
+                return
+            node = self.nodes[node.parent]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return values that the json module can write. Frames and nodes are lists of values."""
+        strings = {text: None for frame in self.frames for text in frame[:2]}
+        indexes = {text: index for index, text in enumerate(strings)}
+        return {
+            "strings": list(strings),
+            "frames": [[indexes[frame[0]], indexes[frame[1]], *frame[2:]] for frame in self.frames],
+            "nodes": [list(node) for node in self.nodes],
+            "stacks": self.stacks,
+            "torn": self.torn,
+            "waiting_known": self.waiting_known,
+            "unavailable": self.unavailable,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Profile:
+        """Return the profile that `to_dict` was called on, also after its way through JSON."""
+        strings = data.get("strings", ())
+        return cls(
+            frames=tuple(
+                Frame(strings[function], strings[file], *rest[: len(Frame._fields) - 2])
+                for function, file, *rest in data.get("frames", ())
+            ),
+            nodes=tuple(Node(*row[: len(Node._fields)]) for row in data.get("nodes", ())),
+            stacks=data.get("stacks", 0),
+            torn=data.get("torn", 0),
+            waiting_known=data.get("waiting_known", True),
+            unavailable=data.get("unavailable"),
+        )
+
+
+# The fields of a Site that tell it from others.
+_Key = tuple[str, str, int | None, int | None, int | None, int | None]
+
+
+def _key(frame: Frame, by: By) -> _Key:
+    if by == "function":
+        return (frame.function, frame.file, frame.first_line, None, None, None)
+    if by == "line":
+        return (frame.function, frame.file, frame.line, None, None, None)
+    if by == "call":
+        return (
+            frame.function,
+            frame.file,
+            frame.line,
+            frame.end_line,
+            frame.column,
+            frame.end_column,
+        )
+    raise ValueError(f'by must be "line", "call" or "function", not {by!r}')
+
+
+@dataclass(slots=True)
+class _Sums:
+    """What is added up for a Site."""
+
+    held_self: float = 0.0
+    held_total: float = 0.0
+    caused_self: float = 0.0
+    caused_total: float = 0.0
