@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from gildemo._report import formats
 from gildemo._report.formats import Results
 from gildemo._report.profile_files import collapsed, speedscope
 from gildemo._report.sites_table import sites_table
-from gildemo._sources import hottest_site
+from gildemo._sources import hottest_site, short_file
 from gildemo.monitor import Frame, GilRecord, Node, Profile, ThreadRecord
 from gildemo.monitor._stacks import of_thread, without_machinery
 
@@ -98,6 +99,20 @@ def test_the_hottest_site_is_named_by_its_call(profile: Profile) -> None:
     assert name.startswith("`json.dumps(data)`, ")
     assert name.endswith("report.py:3")
     assert hottest_site(Profile()) == ""
+
+
+def test_places_without_a_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: Profile
+) -> None:
+    folder = tmp_path / "removed"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    # An import ignores what is no str.
+    monkeypatch.setattr("sys.path", [b"/", *sys.path])
+    short_file.cache_clear()
+    assert hottest_site(profile) == "`json.dumps(data)`, report.py:3"
 
 
 def test_collapsed_stacks(record: GilRecord) -> None:
