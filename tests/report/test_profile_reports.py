@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -124,6 +126,15 @@ def test_collapsed_stacks(record: GilRecord) -> None:
     assert sum(int(line.rsplit(" ", 1)[1]) for line in waiting.splitlines()) == 900_000
 
 
+def test_collapsed_stacks_have_a_line_each(record: GilRecord) -> None:
+    threads = tuple(
+        dataclasses.replace(thread, name=f"{thread.name};1\n2") for thread in record.threads
+    )
+    lines = collapsed({"x": dataclasses.replace(record, threads=threads)}, "held").splitlines()
+    assert {line.split(";")[0] for line in lines} == {"pool,1 2", "other,1 2"}
+    assert all(line.rsplit(" ", 1)[1].isdigit() for line in lines)
+
+
 def test_speedscope_files_follow_their_schema(record: GilRecord) -> None:
     loaded = json.loads(speedscope({"x": record}, "held"))
     assert loaded["$schema"] == "https://www.speedscope.app/file-format-schema.json"
@@ -147,6 +158,20 @@ def test_the_format_is_chosen_by_the_ending(tmp_path: Path, record: GilRecord, e
     assert formats.problem(arguments) is None
     assert formats.write(arguments, Results({}, records={"x": record}))
     assert path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("ending", [".folded", ".speedscope.json"])
+def test_names_that_are_no_utf_8(tmp_path: Path, record: GilRecord, ending: str) -> None:
+    file = os.fsdecode(b"caf\xe9.py")
+    frames = tuple(frame._replace(file=file) for frame in record.profile.frames)
+    profile = dataclasses.replace(record.profile, frames=frames)
+    path = tmp_path / f"profile{ending}"
+    parser = argparse.ArgumentParser()
+    formats.add_options(parser)
+    arguments = parser.parse_args(["--profile", str(path)])
+    records = {"x": dataclasses.replace(record, profile=profile)}
+    assert formats.write(arguments, Results({}, records=records))
+    assert r"caf\udce9.py" in path.read_text(encoding="utf-8")
 
 
 def test_another_ending_is_refused(tmp_path: Path) -> None:
