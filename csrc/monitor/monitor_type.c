@@ -110,6 +110,12 @@ static PyObject *
 monitor_start(PyObject *op, PyObject *Py_UNUSED(ignored))
 {
     MonitorObject *self = (MonitorObject *)op;
+    /* A thread that enters a subinterpreter with the same GIL does not release
+       it, and CPython still has its old thread state as the holder. Taking the
+       GIL again corrects that. */
+    Py_BEGIN_ALLOW_THREADS
+    Py_END_ALLOW_THREADS
+    /* After that, because another thread may have called start() meanwhile. */
     if (self->stage != NEW) {
         if (check_started_here(self) == 0) {
             PyErr_SetString(PyExc_RuntimeError,
@@ -118,11 +124,6 @@ monitor_start(PyObject *op, PyObject *Py_UNUSED(ignored))
         }
         return NULL;
     }
-    /* A thread that enters a subinterpreter with the same GIL does not release
-       it, and CPython still has its old thread state as the holder. Taking the
-       GIL again corrects that. */
-    Py_BEGIN_ALLOW_THREADS
-    Py_END_ALLOW_THREADS
     GilState gil;
     const char *why_not = gil_state_locate(&gil);
     if (why_not != NULL) {

@@ -10,6 +10,11 @@
 
 #ifdef __linux__
 #  include <sys/syscall.h>
+/* The headers of Linux before 5.9 lack it. New system calls have the same
+   number on all architectures but alpha. */
+#  ifndef SYS_close_range
+#    define SYS_close_range 436
+#  endif
 #endif
 #ifdef __APPLE__
 #  include <mach/mach.h>

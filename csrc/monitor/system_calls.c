@@ -13,7 +13,9 @@ typedef struct {
 } SystemCall;
 
 /* The numbers differ from one architecture to another. Newer architectures
-   lack calls that have a successor: aarch64 has no poll. */
+   lack calls that have a successor: aarch64 has no poll. Some older ones had a
+   single call for all sockets, and one for all of System V IPC: s390x has no
+   accept, and its headers of Linux before 5.1 have no semtimedop. */
 static const SystemCall system_calls[] = {
     {SYS_read, "read"},
     {SYS_readv, "readv"},
@@ -33,7 +35,6 @@ static const SystemCall system_calls[] = {
     {SYS_ppoll, "poll"},
     {SYS_pselect6, "select"},
     {SYS_epoll_pwait, "epoll_wait"},
-    {SYS_accept, "accept"},
     {SYS_accept4, "accept"},
     {SYS_connect, "connect"},
     {SYS_recvfrom, "recv"},
@@ -47,9 +48,6 @@ static const SystemCall system_calls[] = {
     {SYS_rt_sigsuspend, "sigsuspend"},
     {SYS_rt_sigtimedwait, "sigtimedwait"},
     {SYS_sched_yield, "sched_yield"},
-    {SYS_semtimedop, "semop"},
-    {SYS_msgrcv, "msgrcv"},
-    {SYS_msgsnd, "msgsnd"},
     {SYS_mq_timedreceive, "mq_receive"},
     {SYS_mq_timedsend, "mq_send"},
     {SYS_io_getevents, "io_getevents"},
@@ -67,6 +65,18 @@ static const SystemCall system_calls[] = {
 #  endif
 #  ifdef SYS_open
     {SYS_open, "open"},
+#  endif
+#  ifdef SYS_accept
+    {SYS_accept, "accept"},
+#  endif
+#  ifdef SYS_semtimedop
+    {SYS_semtimedop, "semop"},
+#  endif
+#  ifdef SYS_msgrcv
+    {SYS_msgrcv, "msgrcv"},
+#  endif
+#  ifdef SYS_msgsnd
+    {SYS_msgsnd, "msgsnd"},
 #  endif
 #  ifdef SYS_pause
     {SYS_pause, "pause"},

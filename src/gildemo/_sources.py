@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import sys
 from functools import cache
@@ -16,7 +17,10 @@ _LONGEST_TEXT = 60
 @cache
 def short_file(file: str) -> str:
     """Return a path relative to the current folder or to the entry of sys.path that contains it."""
-    folders = [Path.cwd(), *(Path(entry) for entry in sys.path if entry)]
+    # Like an import, ignore what is no str in sys.path.
+    folders = [Path(entry) for entry in sys.path if entry and isinstance(entry, str)]
+    with contextlib.suppress(FileNotFoundError):  # The program may have removed the folder.
+        folders.insert(0, Path.cwd())
     for folder in folders:
         try:
             return str(Path(file).relative_to(folder))

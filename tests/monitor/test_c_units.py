@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -26,14 +27,29 @@ UNITS = {
     "profile": ["profile.c", "code_table.c"],
 }
 
+COMPILER = shlex.split(sysconfig.get_config_var("CC"))
+OPTIONS = ["-std=c11", "-O1", "-Wall", "-Wextra", "-Werror"]
+# What the headers of some architectures, or those of older kernels, do not define.
+NOT_EVERYWHERE = ["accept", "close_range", "epoll_wait", "msgrcv", "msgsnd", "poll", "semtimedop"]
+
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_c_unit(tmp_path: Path, unit: str) -> None:
     program = tmp_path / f"check_{unit}"
-    compiler = shlex.split(sysconfig.get_config_var("CC"))
     sources = [TESTS / f"check_{unit}.c", *(CSRC / "monitor" / name for name in UNITS[unit])]
     include = [f"-I{CSRC}", f"-I{CSRC / 'monitor'}", "-isystem", sysconfig.get_path("include")]
-    options = ["-std=c11", "-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", str(program)]
-    subprocess.run([*compiler, *options, *include, *sources, "-lm"], check=True, timeout=60)
+    options = [*OPTIONS, "-pthread", "-o", str(program)]
+    subprocess.run([*COMPILER, *options, *include, *sources, "-lm"], check=True, timeout=60)
     done = subprocess.run([program], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no system call has a number")
+@pytest.mark.parametrize("name", ["safe_copy.c", "system_calls.c"])
+def test_system_calls_that_are_not_everywhere(tmp_path: Path, name: str) -> None:
+    header = tmp_path / "older.h"
+    lines = ["#include <sys/syscall.h>", *(f"#undef SYS_{call}" for call in NOT_EVERYWHERE)]
+    header.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    options = [*OPTIONS, "-include", str(header)]
+    source = CSRC / "monitor" / name
+    subprocess.run([*COMPILER, *options, "-fsyntax-only", source], check=True, timeout=60)

@@ -91,6 +91,32 @@ def test_a_monitor_serves_once() -> None:
 
 
 @needs_a_gil
+def test_started_by_several_threads_at_once() -> None:
+    def start(monitor: GilMonitor, barrier: threading.Barrier) -> bool:
+        barrier.wait()
+        try:
+            monitor.start()
+        except RuntimeError:
+            return False
+        return True
+
+    before = native_threads()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            for _ in range(40):
+                monitor = GilMonitor(sites=False)
+                barrier = threading.Barrier(4)
+                started = [pool.submit(start, monitor, barrier) for _ in range(4)]
+                assert sum(future.result() for future in started) == 1
+                monitor.stop()
+    finally:
+        sys.setswitchinterval(interval)
+    assert none_is_new(before)
+
+
+@needs_a_gil
 def test_stopped_in_its_block() -> None:
     def stop_and_fail() -> None:
         with monitor:

@@ -221,6 +221,17 @@ def test_snapshots() -> None:
 
 
 @has_sites
+def test_started_by_code_with_a_very_long_location_table() -> None:
+    filler = "x = [1, 2, 3]; y = x[0] + x[1] * x[2]\n" * 4000
+    source = f"{filler}monitor.start()\n"
+    code = compile(source, "long.py", "exec")
+    assert len(code.co_linetable) > 1 << 16
+    monitor = GilMonitor()
+    exec(code, {"monitor": monitor})
+    assert monitor.stop().profile.unavailable is None
+
+
+@has_sites
 def test_more_monitors_than_code_watchers() -> None:
     # CPython 3.12 and 3.13 have eight.
     for _ in range(2):

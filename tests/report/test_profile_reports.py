@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from gildemo._report import formats
 from gildemo._report.formats import Results
 from gildemo._report.profile_files import collapsed, speedscope
 from gildemo._report.sites_table import sites_table
-from gildemo._sources import hottest_site
+from gildemo._sources import hottest_site, short_file
 from gildemo.monitor import Frame, GilRecord, Node, Profile, ThreadRecord
 from gildemo.monitor._stacks import of_thread, without_machinery
 
@@ -100,6 +103,20 @@ def test_the_hottest_site_is_named_by_its_call(profile: Profile) -> None:
     assert hottest_site(Profile()) == ""
 
 
+def test_places_without_a_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, profile: Profile
+) -> None:
+    folder = tmp_path / "removed"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    # An import ignores what is no str.
+    monkeypatch.setattr("sys.path", [b"/", *sys.path])
+    short_file.cache_clear()
+    assert hottest_site(profile) == "`json.dumps(data)`, report.py:3"
+
+
 def test_collapsed_stacks(record: GilRecord) -> None:
     lines = dict(line.rsplit(" ", 1) for line in collapsed({"x": record}, "held").splitlines())
     weights = {stack.split(";")[-1].split()[0]: int(weight) for stack, weight in lines.items()}
@@ -107,6 +124,15 @@ def test_collapsed_stacks(record: GilRecord) -> None:
     assert {stack.split(";")[0] for stack in lines} == {"pool", "other"}
     waiting = collapsed({"x": record}, "waiting")
     assert sum(int(line.rsplit(" ", 1)[1]) for line in waiting.splitlines()) == 900_000
+
+
+def test_collapsed_stacks_have_a_line_each(record: GilRecord) -> None:
+    threads = tuple(
+        dataclasses.replace(thread, name=f"{thread.name};1\n2") for thread in record.threads
+    )
+    lines = collapsed({"x": dataclasses.replace(record, threads=threads)}, "held").splitlines()
+    assert {line.split(";")[0] for line in lines} == {"pool,1 2", "other,1 2"}
+    assert all(line.rsplit(" ", 1)[1].isdigit() for line in lines)
 
 
 def test_speedscope_files_follow_their_schema(record: GilRecord) -> None:
@@ -132,6 +158,20 @@ def test_the_format_is_chosen_by_the_ending(tmp_path: Path, record: GilRecord, e
     assert formats.problem(arguments) is None
     assert formats.write(arguments, Results({}, records={"x": record}))
     assert path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("ending", [".folded", ".speedscope.json"])
+def test_names_that_are_no_utf_8(tmp_path: Path, record: GilRecord, ending: str) -> None:
+    file = os.fsdecode(b"caf\xe9.py")
+    frames = tuple(frame._replace(file=file) for frame in record.profile.frames)
+    profile = dataclasses.replace(record.profile, frames=frames)
+    path = tmp_path / f"profile{ending}"
+    parser = argparse.ArgumentParser()
+    formats.add_options(parser)
+    arguments = parser.parse_args(["--profile", str(path)])
+    records = {"x": dataclasses.replace(record, profile=profile)}
+    assert formats.write(arguments, Results({}, records=records))
+    assert r"caf\udce9.py" in path.read_text(encoding="utf-8")
 
 
 def test_another_ending_is_refused(tmp_path: Path) -> None:

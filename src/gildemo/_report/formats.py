@@ -219,7 +219,8 @@ def _not_writable(path: str) -> str | None:
 
 def _write_text(text: str, path: Path | None) -> None:
     if path is not None:
-        path.write_text(text, encoding="utf-8")
+        # The name of a source file may have surrogates, which UTF-8 lacks.
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
         return
     streams.results().write(text)
     streams.results().flush()

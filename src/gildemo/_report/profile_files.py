@@ -36,7 +36,7 @@ def collapsed(records: Mapping[str, GilRecord], weight: Weight) -> str:
         for found in _stacks(record, weight):
             names = [title] if len(records) > 1 else []
             names += [found.thread, *(_name(frame) for frame in found.frames)]
-            line = ";".join(name.replace(";", ",") for name in names)
+            line = ";".join(" ".join(name.replace(";", ",").splitlines()) for name in names)
             sums[line] = sums.get(line, 0) + round(found.weight * 1e6)
     return "".join(f"{line} {micros}\n" for line, micros in sums.items() if micros)
 
