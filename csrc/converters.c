@@ -17,17 +17,16 @@ static void
 raise_out_of_range(const char *name, const char *range, PyObject *value)
 {
     PyObject *text = PyObject_Repr(value);
-    if (text == NULL) {
+    if (text == NULL && PyErr_ExceptionMatches(PyExc_ValueError)) {
         /* sys.set_int_max_str_digits() limits what can be printed. */
         PyErr_Clear();
-        PyErr_Format(PyExc_OverflowError,
-                     "%s must be %s, not an int of thousands of digits", name,
-                     range);
-        return;
+        text = PyUnicode_FromString("an int of thousands of digits");
     }
-    PyErr_Format(PyExc_OverflowError, "%s must be %s, not %U", name, range,
-                 text);
-    Py_DECREF(text);
+    if (text != NULL) {
+        PyErr_Format(PyExc_OverflowError, "%s must be %s, not %U", name, range,
+                     text);
+        Py_DECREF(text);
+    }
 }
 
 int

@@ -10,6 +10,8 @@ import inspect
 import os
 import pickle
 import pydoc
+import shutil
+import subprocess
 import sys
 import sysconfig
 import tracemalloc
@@ -108,6 +110,31 @@ def test_import_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     assert _core.spin(1) == gildemo.spin(1)
 
 
+def test_a_monitor_in_its_own_module_is_collected() -> None:
+    program = """
+        import gc, importlib, sys, weakref
+        import gildemo._core
+        del sys.modules["gildemo._core"]
+        module = importlib.import_module("gildemo._core")
+        module.monitor = module.Monitor(1e-3, 1e-3)
+        collected = weakref.ref(module)
+        del module, sys.modules["gildemo._core"], sys.modules["gildemo"]._core
+        gc.collect()
+        print(collected() is None)
+    """
+    assert run_python(program) == "True\n"
+
+
+@pytest.mark.skipif(shutil.which("nm") is None, reason="there is no nm")
+def test_exports_nothing_but_the_init_function() -> None:
+    assert _core.__file__ is not None
+    # macOS's nm has no --dynamic; there, symbols have an underscore more.
+    options = ["-gU"] if sys.platform == "darwin" else ["-D", "--defined-only"]
+    command = ["nm", *options, _core.__file__]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert [line.split()[-1].lstrip("_") for line in output.splitlines()] == ["PyInit__core"]
+
+
 def test_reload_keeps_the_module() -> None:
     assert importlib.reload(_core) is _core
     assert _core.spin(1) == gildemo.spin(1)
@@ -178,6 +205,37 @@ def call_in_every_way(arg: Any) -> None:
     for function, args, kwargs in calls:
         with suppress(TypeError, ValueError, OverflowError, ChildProcessError):
             function(*args, **kwargs)
+
+
+def test_one_allocation_fails() -> None:
+    """Whichever it is, the call raises MemoryError, or does what it does with enough memory."""
+    pytest.importorskip("_testcapi")
+    program = """
+        import _testcapi, os
+        from gildemo import _core, spin, waitpid, duty_cycle
+        calls = [
+            (spin, (2**64,)), (spin, (1.5,)), (spin, (1,)),
+            (waitpid, (2**40,)), (waitpid, (os.getpid(),)),
+            (duty_cycle, (-1,)), (duty_cycle, (0, 0, -1)), (duty_cycle, (0,)),
+            (_core.Monitor, (-1, 1)), (_core.Monitor, (1, 1)),
+        ]
+        # While CPython has a free float, it need not allocate one.
+        floats = [float(i) for i in range(1000)]
+        def outcome(function, args, i):
+            _testcapi.set_nomemory(i, i + 1)
+            try:
+                try:
+                    function(*args)
+                finally:
+                    _testcapi.remove_mem_hooks()
+            except Exception as error:
+                return str(error)
+            return "returned"
+        for function, args in calls:
+            outcomes = {outcome(function, args, i) for i in range(1, 20)}
+            print(len(outcomes - {""}))  # MemoryError has no text.
+    """
+    assert run_python(program) == "1\n" * 10
 
 
 @pytest.mark.parametrize(

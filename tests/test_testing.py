@@ -19,6 +19,12 @@ pytestmark = pytest.mark.skipif(not gil_enabled(), reason="this Python runs with
 DATA = bytes(range(256)) * 4000
 
 
+@pytest.fixture
+def soon_sure(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Let a call fail at once: to watch it for a second only keeps calls from failing by chance."""
+    return lambda: monkeypatch.setattr(testing, "_LONG_ENOUGH", 0.1)
+
+
 def slices() -> None:
     gildemo.duty_cycle(50e-6, 50e-6, 200)
 
@@ -62,8 +68,9 @@ RELEASES: dict[str, Callable[[], object]] = {
 
 @pytest.mark.parametrize(("call", "held"), HOLDS.values(), ids=HOLDS)
 def test_a_call_that_holds_the_gil_fails_with_the_figures(
-    call: Callable[[], object], held: float
+    call: Callable[[], object], held: float, soon_sure: Callable[[], None]
 ) -> None:
+    soon_sure()
     with pytest.raises(AssertionError, match=r"held the GIL for [\d.]+% .* at most 10% is") as info:
         assert_releases_gil(call)
     assert "MainThread █" in str(info.value) or "MainThread ▒" in str(info.value)
@@ -73,8 +80,11 @@ def test_a_call_that_holds_the_gil_fails_with_the_figures(
 
 
 @pytest.mark.parametrize("call", RELEASES.values(), ids=RELEASES)
-def test_a_call_that_releases_the_gil_fails_the_mirror(call: Callable[[], object]) -> None:
+def test_a_call_that_releases_the_gil_fails_the_mirror(
+    call: Callable[[], object], soon_sure: Callable[[], None]
+) -> None:
     assert_releases_gil(call)
+    soon_sure()
     with pytest.raises(AssertionError, match="at least 90% is required"):
         assert_holds_gil(call)
 

@@ -1,4 +1,4 @@
-"""Two tasks at once, in threads and in processes: where releasing the GIL pays."""
+"""Two tasks at a time in threads and in processes: where releasing the GIL helps."""
 
 from __future__ import annotations
 
@@ -48,18 +48,18 @@ def threads() -> Executor:
 
 
 def processes() -> Executor:
-    # Not "fork": pytest's watchdog is a thread, and forking a process with threads is deprecated.
+    # Not "fork", which is deprecated in a process with threads: pytest's watchdog is a thread.
     return ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("spawn"))
 
 
 def identify(seconds: float) -> tuple[int, int]:
-    """Which worker this is. It sleeps, so that no worker can do the work of two."""
+    """Return which worker this is. It sleeps, so that no worker takes both tasks."""
     time.sleep(seconds)
     return os.getpid(), threading.get_ident()
 
 
 def warm(executor: Executor) -> None:
-    """Return when all workers have started and, with this module, imported what they need."""
+    """Return when all workers have started and imported this module."""
     workers: set[tuple[int, int]] = set()
     while len(workers) < WORKERS:
         workers.update(executor.map(identify, [0.05] * WORKERS))

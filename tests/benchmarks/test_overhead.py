@@ -1,4 +1,4 @@
-"""What a call and an import of gildemo cost before they do any work."""
+"""The cost of calling and importing gildemo, without any work."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ CALLS = 100_000
 ROUNDS = 50
 IMPORTS = 100
 
-# An empty C function: os.fspath() has the calling convention of spin(), METH_FASTCALL |
-# METH_KEYWORDS, and one parameter, and returns a str as it is. What is left is the call itself.
+# A C function that does nothing: os.fspath() has one parameter and returns a str as it is, so
+# what it takes is the cost of a call.
 EMPTY = "fspath('')"
 
 
@@ -36,7 +36,7 @@ def in_ns(pairs: Pairs) -> str:
 def compare_statements(
     benchmark: Benchmark, subject: str, reference: str, names: dict[str, object]
 ) -> str:
-    """Time both in loops of their own: calling them from here would cost more than they do."""
+    """Time both in loops of their own, as calling them from here costs more than they do."""
     timers = [timeit.Timer(statement, globals=names) for statement in (subject, reference)]
     subject_timer, reference_timer = timers
     pairs = alternate(
@@ -53,9 +53,9 @@ def compare_statements(
     [
         pytest.param("spin(0, release_gil=False)", EMPTY, id="held"),
         pytest.param("spin(0)", EMPTY, id="released"),
-        # The same arguments, so that nothing differs but the detaching and attaching …
+        # With the same arguments, so that only detaching and attaching differ …
         pytest.param("spin(0, release_gil=True)", "spin(0, release_gil=False)", id="detaching"),
-        # … and as CPython pays for it: zlib releases the GIL for more than 5 KiB.
+        # … and the same in CPython: zlib releases the GIL for more than 5 KiB.
         pytest.param("adler32(long)", "adler32(short)", id="detaching-in-zlib"),
     ],
 )
@@ -105,7 +105,7 @@ def test_waitpid(
 
 
 def seconds_of_python(statement: str) -> float:
-    """The life of an interpreter, started with as little as possible around it."""
+    """Return how long an interpreter takes to start, run a statement and exit."""
     began = time.perf_counter()
     pid = os.posix_spawn(sys.executable, [sys.executable, "-c", statement], os.environ)
     _, status = os.waitpid(pid, 0)
@@ -114,7 +114,7 @@ def seconds_of_python(statement: str) -> float:
     return seconds
 
 
-# The second is a control: what the machine makes of two equal things.
+# The second compares two equal statements, to show the noise of the machine.
 @pytest.mark.parametrize("subject", ["import gildemo", "pass"])
 def test_import(benchmark: Benchmark, capsys: pytest.CaptureFixture[str], subject: str) -> None:
     benchmark.group = "a Python process"

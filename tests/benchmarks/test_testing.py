@@ -1,6 +1,7 @@
-"""How often assert_releases_gil() and the tricks that people write by hand are wrong.
+"""How often assert_releases_gil() and methods that people write by hand are wrong.
 
-Nothing is asserted: it prints, for calls whose truth is known, the share of wrong answers.
+Prints the share of wrong answers for calls that are known to hold or to release the GIL. Asserts
+nothing.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def python_loop(steps: int) -> int:
     return total
 
 
-# So many take 20 ms: the same work for every method, however busy the machine gets.
+# Steps that take 20 ms now, and stay the same work for every method if the machine gets busier.
 STEPS = int(0.02 * 100_000 / min(timeit.repeat(lambda: python_loop(100_000), number=1, repeat=9)))
 
 CASES = {
@@ -57,7 +58,7 @@ CASES = {
     "200 x (50 us, 50 us)": Case(lambda: duty_cycle(50e-6, 50e-6, 200), False),
 }
 
-# Each method says whether the call releases the GIL; None, if it can't tell.
+# Each method returns whether the call releases the GIL, or None if it can't tell.
 
 
 def gildemo(call: Call) -> bool | None:
@@ -69,7 +70,7 @@ def gildemo(call: Call) -> bool | None:
 
 
 def counter(call: Call) -> bool:
-    """Another thread counts; if it got on during the call, the GIL was free."""
+    """Another thread counts: if it makes progress during the call, the GIL was free."""
     count = 0
     stop = False
 
@@ -90,7 +91,7 @@ def counter(call: Call) -> bool:
 
 
 def barrier(call: Call) -> bool:
-    """Both threads start at once; if the other one was done before the call, the GIL was free."""
+    """Two threads start together: if the other one ran during the call, the GIL was free."""
     start = threading.Barrier(2, timeout=5.0)
     ran = threading.Event()
 
@@ -109,7 +110,7 @@ def barrier(call: Call) -> bool:
 
 
 def event(call: Call) -> bool:
-    """With so long a switch interval, the other thread runs only if the call lets it."""
+    """With a very long switch interval, another thread runs only if the call releases the GIL."""
     go = threading.Event()
     ran = False
 
@@ -133,7 +134,7 @@ def event(call: Call) -> bool:
 
 
 def speedup(call: Call) -> bool:
-    """Two calls in two threads take less time than one after the other."""
+    """Two calls in two threads take less time than one after another."""
     began = time.perf_counter()
     call()
     call()
@@ -151,18 +152,18 @@ METHODS: dict[str, Callable[[Call], bool | None]] = {
     "counter": counter,
     "barrier": barrier,
     "event": event,
-    "speed-up": speedup,
+    "speedup": speedup,
 }
 
 
 def row(case: Case) -> str:
-    """The methods take turns, so that what else the machine does hits all of them."""
+    """The methods take turns, so that other load of the machine affects all of them alike."""
     answers: dict[str, list[bool | None]] = {name: [] for name in METHODS}
     for _ in range(TRIALS):
         for name, method in METHODS.items():
             answers[name].append(method(case.call))
     cells = [sum(a is not case.releases for a in given) / TRIALS for given in answers.values()]
-    # These count as wrong, too.
+    # These are among the wrong ones.
     undecided = answers["gildemo"].count(None)
     return "".join(f"{cell:>10.0%}" for cell in cells) + f"{undecided:>12}"
 

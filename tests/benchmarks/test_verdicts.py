@@ -1,6 +1,6 @@
-"""What `gildemo compare` answers for code whose answer is known, time after time.
+"""How often `gildemo compare` gives the right verdict on code whose verdict is known.
 
-Nothing is asserted: it prints how often each answer was given.
+Prints how often it gave each verdict. Asserts nothing.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from helpers import gil_enabled
 
 pytestmark = [
     pytest.mark.timeout(3600),
-    pytest.mark.skipif(not gil_enabled(), reason="without a GIL, threads are right for all"),
+    pytest.mark.skipif(not gil_enabled(), reason="without a GIL, all are for threads"),
 ]
 
 TRIALS = int(os.environ.get("GILDEMO_TRIALS", "10"))
 
-# The arguments of the command, and the right answer.
+# The arguments of the command, and the right verdict.
 CASES = {
     ("-s", "import zlib; d = bytes(10**7)", "zlib.compress(d)"): "threads",
     ("sum(range(10**6))",): "processes",

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from gildemo import Comparison, __version__
+from gildemo._demo.task_table import TASKS
 from helpers import TESTS, gil_enabled, retried
 from terminal import OnTerminal, left_of_session
 
@@ -50,7 +51,7 @@ def test_demonstration_prints_one_table_and_conclusions(tmp_path: Path) -> None:
 
     data = json.loads((tmp_path / "result.json").read_text(encoding="utf-8"))
     comparisons = [Comparison.from_dict(comparison) for comparison in data["comparisons"]]
-    assert len(comparisons) == 6
+    assert [c.task for c in comparisons] == [task.name for task in TASKS]
     # What the project claims: with the GIL held, threads wait one after another.
     waits = {c.task: c["threads"].wall.median for c in comparisons}
     held, released = (waits[f"wait for a child, GIL {state}"] for state in ("held", "released"))
@@ -63,7 +64,7 @@ def test_json_to_standard_output_is_only_json_and_no_progress_is_shown_unless_wa
     with OnTerminal("demo", *options) as command:
         status, output, shown = command.finish()
     assert (status, shown) == (0, "")
-    assert len(json.loads(output)["comparisons"]) == 6
+    assert len(json.loads(output)["comparisons"]) == len(TASKS)
 
 
 def test_progress_is_shown_on_a_terminal() -> None:

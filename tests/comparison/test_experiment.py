@@ -43,7 +43,7 @@ def test_every_executor_makes_as_many_calls(tmp_path: Path) -> None:
 
 def test_figures_are_per_call() -> None:
     statement = Statement("time.sleep(0.02)", setup="import time")
-    c = compare(statement, workers=2, executors=("serial", "threads"), rounds=2, min_time=0.1)
+    c = compare(statement, workers=2, executors=("serial", "threads"), rounds=2, min_time=0.03)
     assert c.calls > 1
     # A sleep may last longer than asked for, never shorter.
     assert c.call is not None
@@ -76,9 +76,9 @@ def test_sending_grows_with_the_result() -> None:
 def test_rounds_are_added_until_it_is_clear_or_the_time_is_over() -> None:
     nothing, names = tasks_for_tests.nothing, ("serial", "threads", "processes")
     # Sent one at a time, it is clear that calls of some nanoseconds pay nowhere.
-    clear = compare(nothing, executors=names, monitor=False)
+    clear = compare(nothing, executors=names, min_time=0.01, monitor=False)
     assert clear.rounds == FEWEST_ROUNDS
-    late = compare(nothing, executors=names, max_time=0, monitor=False)
+    late = compare(nothing, executors=names, min_time=0.01, max_time=0, monitor=False)
     assert late.rounds == 1
 
 
@@ -261,13 +261,13 @@ def test_a_hanging_task_in_a_thread_is_given_up(executor: str) -> None:
         import os, sys, time
         import gildemo
         try:
-            gildemo.compare(time.sleep, 1000, executors=[{executor!r}], min_time=0, timeout=0.5)
+            gildemo.compare(time.sleep, 1000, executors=[{executor!r}], min_time=0, timeout=0.1)
         except gildemo.MeasurementError as error:
             print(error)
         sys.stdout.flush()
         os._exit(0)
     """
-    assert "it did not end within 0.5 s" in run_python(program)
+    assert "it did not end within 0.1 s" in run_python(program)
 
 
 REFUSES_INTERPRETERS = """

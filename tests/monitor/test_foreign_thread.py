@@ -9,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -50,14 +51,17 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
 def test_it_is_one_thread(library: ctypes.CDLL) -> None:
     ids: set[int] = set()
     held = 0.0
+    clock: list[float] = []
 
     def called() -> None:
         nonlocal held
         ids.add(threading.get_native_id())
+        clock.append(time.thread_time())
         held += duty_cycle(0.004)[0]
+        clock.append(time.thread_time())
 
     ready, go = os.pipe(), os.pipe()
-    work = Work(0.5, ready[1], go[0], CALLS, CALLBACK(called))
+    work = Work(0.3, ready[1], go[0], CALLS, CALLBACK(called))
     thread = threading.Thread(target=library.run_foreign_thread, args=(ctypes.byref(work),))
     thread.start()
     try:
@@ -70,8 +74,10 @@ def test_it_is_one_thread(library: ctypes.CDLL) -> None:
         for end in (*ready, *go):
             os.close(end)
     record = monitor.record
-    (row,) = (thread for thread in record.threads if thread.native_id in ids)
-    assert len(ids) == 1
+    rows = [thread for thread in record.threads if thread.native_id in ids]
+    assert len(rows) == len(ids) == 1
+    row = rows[0]
     assert row.held == pytest.approx(held / record.duration, abs=0.02 + 3 * record.error / 1.96)
     assert row.cpu is not None
-    assert 0.5 * held < row.cpu <= record.duration
+    # A busy machine keeps it from its CPU while it holds the GIL.
+    assert 0.5 < row.cpu / (clock[-1] - clock[0]) < 1.2

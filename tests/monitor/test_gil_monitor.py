@@ -8,7 +8,6 @@ import json
 import math
 import os
 import platform
-import statistics
 import sys
 import threading
 import time
@@ -83,7 +82,7 @@ def pure_python(seconds: float) -> Callable[[], None]:
 
 @pytest.fixture(scope="module")
 def competing() -> GilRecord:
-    work = pure_python(1.0)
+    work = pure_python(0.6)
     return watch(one=work, two=work)
 
 
@@ -91,7 +90,7 @@ def competing() -> GilRecord:
 @pytest.mark.parametrize("period", [0.01, 0.001, 0.0001, 0.00002])
 @retried
 def test_held_is_what_was_held(period: float, share: float) -> None:
-    load = Load(period, share, 1.0 if 0 < share < 1 else 0.3)
+    load = Load(period, share, 0.5 if 0 < share < 1 else 0.2)
     record = watch(load=load)
     truth = load.held / record.duration
     # Of the time before and after it, in which its thread starts and ends, no truth is known.
@@ -104,7 +103,7 @@ def test_held_is_what_was_held(period: float, share: float) -> None:
 @retried
 def test_held_by_each_of_two(share: float) -> None:
     # At shorter periods much of the time goes into handing the GIL over, where no truth is known.
-    loads = {name: Load(0.01, share, 0.9) for name in ("one", "two")}
+    loads = {name: Load(0.01, share, 0.5) for name in ("one", "two")}
     record = watch(**loads)
     for name, load in loads.items():
         truth = load.held / record.duration
@@ -118,19 +117,22 @@ def test_held_by_each_of_two(share: float) -> None:
 @pytest.mark.parametrize("period", [1e-4, 2e-5])
 def test_held_by_two_that_hand_it_to_and_fro(period: float) -> None:
     """On a machine with two CPUs, how late a look comes depends on what there is to see."""
-    off = []
+    right = 0
     for _ in range(5):
-        one, two = Load(period, 0.25, 1.0), Load(period, 0.25, 1.0)
+        one, two = Load(period, 0.25, 0.7), Load(period, 0.25, 0.7)
         record = watch(one=one, two=two)
-        off.append(record.held - (one.held + two.held) / record.duration)
-    # Of 20 us, a hundredth is known neither as held nor as released.
-    assert statistics.median(off) == pytest.approx(0.0, abs=0.02 if period > 5e-5 else 0.025)
+        off = record.held - (one.held + two.held) / record.duration
+        # Of 20 us, a hundredth is known neither as held nor as released.
+        right += abs(off) < (0.02 if period > 5e-5 else 0.025)
+        if right == 3:
+            return
+    pytest.fail("most records are wrong")
 
 
 @sees_waiting
 @retried
 def test_competing_threads_wait() -> None:
-    work = pure_python(1.0)
+    work = pure_python(0.6)
     record = watch(one=work, two=work)
     assert record.held > 0.9
     for name in ("one", "two"):
@@ -139,8 +141,8 @@ def test_competing_threads_wait() -> None:
 
 @retried
 def test_threads_that_released_it_neither_hold_nor_wait() -> None:
-    spins = watch(one=lambda: spin(2**28), two=lambda: spin(2**28))
-    waits = watch(one=lambda: time.sleep(0.5), two=lambda: threading.Event().wait(0.5))
+    spins = watch(one=lambda: spin(2**27), two=lambda: spin(2**27))
+    waits = watch(one=lambda: time.sleep(0.2), two=lambda: threading.Event().wait(0.2))
     for record, name in itertools.product((spins, waits), ("one", "two")):
         assert max(named(record, name).held, named(record, name).waiting or 0.0) < 0.05
 
@@ -303,7 +305,7 @@ def test_timeline(competing: GilRecord) -> None:
     assert (line[-1][1] - line[0][0]) / 1e9 == pytest.approx(competing.duration)
     assert all(start <= end for start, end, _ in line)
     assert all(a[1] == b[0] and a[2] != b[2] for a, b in itertools.pairwise(line))
-    assert len(line) > 50  # They get 5 ms in turn, of one second.
+    assert len(line) > 50  # They get 5 ms in turn.
     for place, thread in enumerate(competing.threads):
         share = sum(end - start for start, end, who in line if who == place) / 1e9
         assert share / competing.duration == pytest.approx(thread.held, abs=0.1)
@@ -312,7 +314,7 @@ def test_timeline(competing: GilRecord) -> None:
 @sees_waiting
 @retried
 def test_waits() -> None:
-    work = pure_python(1.0)
+    work = pure_python(0.6)
     record = watch(one=work, two=work)
     line = record.timeline
     for thread in record.threads:
@@ -325,8 +327,8 @@ def test_waits() -> None:
 @sees_waiting
 @retried
 def test_no_wait_goes_on_after_the_thread() -> None:
-    begin, work = time.monotonic_ns(), pure_python(0.3)
-    record = watch(one=work, two=work, three=work, last=lambda: time.sleep(0.9))
+    begin, work = time.monotonic_ns(), pure_python(0.2)
+    record = watch(one=work, two=work, three=work, last=lambda: time.sleep(0.6))
     line = record.timeline
     assert begin < line[0][0] < line[-1][1] < time.monotonic_ns()
     for name in ("one", "two", "three"):
@@ -335,17 +337,17 @@ def test_no_wait_goes_on_after_the_thread() -> None:
 
 @retried
 def test_it_looks_more_often_where_the_gil_changes_hands() -> None:
-    still = watch(still=lambda: time.sleep(0.5))
-    busy = watch(busy=Load(1e-4, 0.5, 0.5))
+    still = watch(still=lambda: time.sleep(0.3))
+    busy = watch(busy=Load(1e-4, 0.5, 0.3))
     assert 2 * still.samples / still.duration < busy.samples / busy.duration
 
 
 @retried
 def test_a_time_with_more_samples_counts_for_no_more() -> None:
-    load = Load(1e-4, 0.5, 0.5)
+    load = Load(1e-4, 0.5, 0.3)
 
     def work() -> None:
-        time.sleep(0.5)
+        time.sleep(0.3)
         load()
 
     record = watch(work=work)

@@ -10,6 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psutil
@@ -157,7 +158,7 @@ def test_snapshots_are_cumulative() -> None:
 @retried
 def test_several_at_once_agree() -> None:
     with GilMonitor() as one, GilMonitor(1e-3) as two:
-        truth, _ = duty_cycle(0.005, 0.005, 100)
+        truth, _ = duty_cycle(0.005, 0.005, 50)
     for record in (one.record, two.record):
         slack = 0.02 + 3 * record.error / 1.96
         assert record.held == pytest.approx(truth / record.duration, abs=slack)
@@ -302,6 +303,27 @@ def test_fork() -> None:
 
 
 @needs_a_gil
+@pytest.mark.skipif(sys.platform != "linux", reason="threads wait for their turn on Linux only")
+def test_fork_while_a_native_thread_waits() -> None:
+    # To destroy its condition variable in the child would wait for that thread for ever.
+    program = """
+        import gildemo, os, signal, sys, warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        monitor = gildemo.GilMonitor()
+        monitor.start()
+        # Starts the thread on each CPU, and has the first one wait.
+        gildemo.duty_cycle(5e-5, 5e-5, 3000)
+        pid = os.fork()
+        if pid == 0:
+            signal.alarm(30)
+            del monitor
+            sys.exit()
+        print(os.waitpid(pid, 0)[1])
+    """
+    assert run_python(program) == "0\n"
+
+
+@needs_a_gil
 def test_many_forks() -> None:
     # A lock that the monitor holds in the moment of a fork must not stay locked in the child.
     program = """
@@ -420,3 +442,21 @@ unstopped.start()
             run(program)
     assert (monitor.record.held < 0.5) == (sys.version_info >= (3, 12))
     assert none_is_new(before)
+
+
+@needs_a_gil
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="3.11 has one GIL for all interpreters")
+def test_subinterpreter_of_another_thread() -> None:
+    """Its thread state may be that of the thread that made the interpreter."""
+    # GilMonitor imports threading, and 3.12 can't end an interpreter that did so in this thread.
+    program = """
+from gildemo import _core
+monitor = _core.Monitor(1e-3, 1e-3)
+monitor.start()
+_core.duty_cycle(0.05)
+monitor.stop()
+snapshot = monitor.snapshot()
+assert snapshot.held > 0.5 * (snapshot.end - snapshot.begin), snapshot
+"""
+    with subinterpreter() as run, ThreadPoolExecutor(1) as pool:
+        pool.submit(run, program).result()

@@ -27,7 +27,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "demo",
         help="run the demonstration (the default)",
-        description="Run six tasks serially, in threads, in processes and in subinterpreters,\n"
+        description="Run the same tasks in each executor, with the GIL held and released,\n"
         "and say what the wall times mean.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -49,9 +49,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.original and arguments.executors:
         raise UsageError("--original compares threads and processes: leave out --executors")
-    if arguments.original and arguments.trace:
-        raise UsageError("--original is timed, not monitored: leave out --trace")
-    if why := formats.problem(arguments):
+    no_records = "--original is timed, not monitored" if arguments.original else None
+    if why := formats.problem(arguments, no_records):
         raise UsageError(why)
     given = {name: getattr(arguments, name) for name in ("workers", "rounds")}
     options = {name: value for name, value in given.items() if value is not None}

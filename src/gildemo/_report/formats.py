@@ -35,6 +35,7 @@ class OutputFormat(Protocol):
     name: str
     help: str
     to_stdout: bool  # whether the file "-" is standard output
+    of_records: bool  # whether it shows nothing but records
 
     def unusable(self, path: Path) -> str | None:
         """Return why this format can't be written to a file of this name, or None."""
@@ -49,6 +50,7 @@ class Json:
     name = "json"
     help = 'write the figures as JSON ("-": to standard output)'
     to_stdout = True
+    of_records = False
 
     def unusable(self, path: Path) -> None:
         return None
@@ -63,6 +65,7 @@ class Trace:
     name = "trace"
     help = 'write who held the GIL when, for ui.perfetto.dev ("-": to standard output)'
     to_stdout = True
+    of_records = True
 
     def unusable(self, path: Path) -> None:
         return None
@@ -79,6 +82,7 @@ class Plot:
     name = "plot"
     help = f"draw a picture ({', '.join(plot.ENDINGS)} by the name's ending)"
     to_stdout = False
+    of_records = False
 
     def unusable(self, path: Path) -> str | None:
         return plot.unusable(path)
@@ -101,13 +105,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(f"--{output.name}", metavar="FILE", help=output.help)
 
 
-def problem(arguments: argparse.Namespace) -> str | None:
-    """Return why the files of these options could not be written, before anything is measured."""
+def problem(arguments: argparse.Namespace, no_records: str | None = None) -> str | None:
+    """Return why the files of these options could not be written, before anything is measured.
+
+    no_records: why the results will have no records, if they will not.
+    """
     options: dict[str, str] = {}
     for output in FORMATS:
         path = _path(arguments, output)
         if path is None:
             continue
+        if output.of_records and no_records:
+            return f"{no_records}: leave out --{output.name}"
         target = path if path == "-" else os.path.realpath(path)
         if target in options:
             return f"{options[target]} and --{output.name} can't both write to {path}"
