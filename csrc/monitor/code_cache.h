@@ -10,6 +10,7 @@
 #ifndef GILDEMO_CODE_CACHE_H
 #define GILDEMO_CODE_CACHE_H
 
+#include "code_reader.h"
 #include "code_table.h"
 #include "frame_walk.h"
 #include "safe_copy.h"
@@ -20,41 +21,15 @@
 #define CODE_CACHE_SIZE (1 << 13)
 #define CODE_CACHE_PLACES 4
 
-/* sizeof(_Py_CODEUNIT), in which instructions are counted. */
-#define CODE_UNIT 2
-
 /* A row of code that shows in no traceback: CPython's own helpers. */
 #define HIDDEN_CODE (-1)
-
-/* Where a code object has what, as offsets. */
-typedef struct {
-    size_t name;
-    size_t file;
-    size_t locations;
-    size_t first_line;
-    size_t first_traceable;
-    size_t version;      /* 0 where there is none (3.11) */
-    size_t instructions; /* which come last */
-} CodeLayout;
-
-/* What tells two code objects apart that had the same address. */
-typedef struct {
-    uintptr_t name;
-    uintptr_t file;
-    uintptr_t locations;
-    int64_t size; /* in code units */
-    int32_t first_line;
-    int32_t first_traceable;
-    uint32_t version;
-} CodeIdentity;
 
 typedef struct {
     uintptr_t address; /* 0: a free place */
     CodeIdentity identity;
-    struct iovec
-        name_text;      /* the characters of its name, and their hash: on */
-    uint64_t name_hash; /* 3.11 nothing else may differ */
-    uint64_t checked;   /* the count of destroyed code objects then */
+    struct iovec name_text; /* in 3.11 nothing else may differ between two */
+    uint64_t name_hash;     /* code objects: see StrCopy */
+    uint64_t checked;       /* the count of destroyed code objects then */
     int32_t row;
 } KnownCode;
 

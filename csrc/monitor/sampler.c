@@ -5,25 +5,20 @@
 #include "sampler.h"
 
 #include "known_threads.h"
-#include "os_thread.h"
 #include "sampler_threads.h"
+#include "thread_scan.h"
 #include "waiters.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 
-/* To see whether a thread waits takes some microseconds, so a scan of the
-   threads comes with a sample only this often, at random, and samples so many
-   threads at most. */
+/* A scan of the threads takes much longer than a sample, so it comes with a
+   sample only this often, at random. */
 #define SCAN_INTERVAL_NS 8000000
-#define MAX_THREADS_PER_SCAN 32
 
 /* Room that is kept for the threads that start before the next scan. */
 #define SPARE_THREADS 1024
-
-/* Less than sys.getswitchinterval(), which is 5 ms by default. */
-#define LONG_HOLD_NS 2000000
 
 /* With less spread, little changes while a sample is late. With a longer
    interval, samples are so few that chance is the largest error. */
@@ -37,61 +32,10 @@ struct Sampler {
     SamplingPlan plan;
     History history;
     KnownThreads known;
-    Sites *sites;                     /* NULL if none are wanted */
-    int32_t last_scanned;             /* an index in known.list */
+    Sites sites;
+    ThreadScan scan;
     int32_t new_indexes[MAX_THREADS]; /* scratch */
 };
-
-/* take_gil() in CPython sleeps in a condition variable inside the GIL. */
-static int
-waits_for_gil(const Sampler *sampler, unsigned long native_id)
-{
-    return os_thread_sleeps_in(native_id, sampler->gil.begin,
-                               sampler->gil.end);
-}
-
-static int
-is_waiting(const Sampler *sampler, int32_t index, unsigned long native_id)
-{
-    const History *history = &sampler->history;
-    if (history->holder == NOBODY) {
-        return 0; /* There is nothing to wait for. */
-    }
-    /* A waiting thread wakes up every 5 ms to request the GIL. That looks as
-       if it were not waiting, but the GIL has not changed hands. */
-    return history_must_still_wait(history, index)
-           || waits_for_gil(sampler, native_id) > 0;
-}
-
-static void
-sample_thread(Sampler *sampler, int32_t index, unsigned long native_id)
-{
-    history_add_thread_sample(
-        &sampler->history, index,
-        (ThreadSample){
-            .waiting = is_waiting(sampler, index, native_id),
-            .cpu = os_thread_cpu_time(native_id),
-        });
-}
-
-static void
-scan_threads(Sampler *sampler)
-{
-    History *history = &sampler->history;
-    known_threads_refresh(&sampler->known, &sampler->gil, history, 0);
-    const ThreadList *list = &sampler->known.list;
-    history_add_scan(history, list->indexes, list->n);
-
-    const int32_t n = Py_MIN(list->n, MAX_THREADS_PER_SCAN);
-    for (int32_t i = 0; i < n; i++) {
-        const int32_t next = (sampler->last_scanned + 1) % list->n;
-        sampler->last_scanned = next;
-        if (list->indexes[next] != OTHER_THREADS) {
-            sample_thread(sampler, list->indexes[next],
-                          list->states[next].native_id);
-        }
-    }
-}
 
 static void
 make_room(Sampler *sampler)
@@ -99,29 +43,7 @@ make_room(Sampler *sampler)
     int32_t *new_indexes = sampler->new_indexes;
     if (history_fold_ended(&sampler->history, new_indexes) > 0) {
         known_threads_renumber(&sampler->known, new_indexes);
-        if (sampler->sites != NULL) {
-            profile_renumber(&sampler->sites->profile, new_indexes);
-        }
-    }
-}
-
-/* The new holder does not wait any more. If the last one had held the GIL for
-   long, it was most likely forced to release it, and waits to get it back:
-   that is checked now, and not only by a later scan. */
-static void
-note_waiting(Sampler *sampler, int32_t last_holder, int64_t last_hold)
-{
-    History *history = &sampler->history;
-    const int32_t holder = history->holder;
-    if (holder == last_holder || holder == NOBODY || holder == OTHER_THREADS) {
-        return;
-    }
-    history_set_waiting(history, holder, 0);
-    if (last_holder != NOBODY && last_holder != OTHER_THREADS
-        && last_hold > LONG_HOLD_NS) {
-        const unsigned long id = history->threads[last_holder].native_id;
-        history_set_waiting(history, last_holder,
-                            waits_for_gil(sampler, id) > 0);
+        sites_renumber(&sampler->sites, new_indexes);
     }
 }
 
@@ -145,8 +67,8 @@ add_sample(Sampler *sampler, const GilSample *seen, int64_t now,
     };
     const int64_t last_hold = history_add_sample(history, &sample);
     /* Before all else, because the holder goes on. */
-    if (sampler->sites != NULL && holder != NOBODY) {
-        sites_add_sample(sampler->sites, copy,
+    if (holder != NOBODY) {
+        sites_add_sample(&sampler->sites, copy,
                          &(HeldSample){
                              .thread = holder,
                              .tstate = seen->holder,
@@ -156,10 +78,10 @@ add_sample(Sampler *sampler, const GilSample *seen, int64_t now,
                              .waiters = seen->waiters,
                          });
     }
-    note_waiting(sampler, last_holder, last_hold);
+    thread_scan_note_handoff(&sampler->scan, last_holder, last_hold);
     if (sampling_plan_random(&sampler->plan) * SCAN_INTERVAL_NS
         < (double)sample.weight) {
-        scan_threads(sampler);
+        thread_scan(&sampler->scan);
         if (history->n_threads > MAX_THREADS - SPARE_THREADS) {
             make_room(sampler);
         }
@@ -188,10 +110,7 @@ free_memory(Sampler *sampler)
 {
     history_free(&sampler->history);
     known_threads_free(&sampler->known);
-    if (sampler->sites != NULL) {
-        sites_free(sampler->sites);
-        free(sampler->sites);
-    }
+    sites_free(&sampler->sites);
     free(sampler);
 }
 
@@ -210,35 +129,19 @@ begin_history(Sampler *sampler, int64_t now)
                                             &seen, &id),
         .switches = seen.switches,
     };
-    const unsigned long self = PyThread_get_thread_native_id();
     history_start(history, &first, gil->switch_number != NULL,
-                  waits_for_gil(sampler, self) >= 0);
-}
-
-static int
-reads_stacks(const Sampler *sampler)
-{
-    return sampler->sites != NULL && sampler->sites->sums.unavailable == NULL;
+                  thread_scan_sees_waiting(&sampler->scan));
 }
 
 /* Returns 0, or -1 if there is no memory. */
 static int
-open_sites(Sampler *sampler, uint64_t seed)
+open_sites(Sampler *sampler, int wanted, uint64_t seed)
 {
     GilState *gil = &sampler->gil;
-    Sites *sites = calloc(1, sizeof(Sites));
-    if (sites == NULL) {
-        return -1;
-    }
-    if (gil->condition != NULL) {
+    if (wanted && gil->condition != NULL) {
         gil->waiters_offset = waiters_find_offset();
     }
-    if (sites_open(sites, gil->waiters_offset >= 0, seed) < 0) {
-        free(sites);
-        return -1;
-    }
-    sampler->sites = sites;
-    return 0;
+    return sites_open(&sampler->sites, wanted, gil->waiters_offset >= 0, seed);
 }
 
 Sampler *
@@ -249,9 +152,14 @@ sampler_start(const GilState *gil, Intervals intervals, int with_sites)
         return NULL;
     }
     sampler->gil = *gil;
+    sampler->scan = (ThreadScan){
+        .gil = &sampler->gil,
+        .known = &sampler->known,
+        .history = &sampler->history,
+    };
     const uint64_t seed =
         (uint64_t)monotonic_ns() ^ (uint64_t)(uintptr_t)sampler;
-    if (with_sites && open_sites(sampler, seed) < 0) {
+    if (open_sites(sampler, with_sites, seed) < 0) {
         free(sampler);
         errno = ENOMEM;
         return NULL;
@@ -269,9 +177,10 @@ sampler_start(const GilState *gil, Intervals intervals, int with_sites)
 
     int error = pthread_mutex_init(&sampler->lock, NULL);
     if (!error) {
-        error = sampler_threads_start(
-            &sampler->threads, &sampler->gil, reads_stacks(sampler),
-            &sampler->lock, on_sample, sampler, sampler->plan.deadline);
+        error = sampler_threads_start(&sampler->threads, &sampler->gil,
+                                      sites_read_stacks(&sampler->sites),
+                                      &sampler->lock, on_sample, sampler,
+                                      sampler->plan.deadline);
         if (error) {
             (void)pthread_mutex_destroy(&sampler->lock);
         }
@@ -288,9 +197,7 @@ sampler_start(const GilState *gil, Intervals intervals, int with_sites)
 void
 sampler_close_sites(Sampler *sampler)
 {
-    if (sampler->sites != NULL) {
-        sites_close(sampler->sites);
-    }
+    sites_close(&sampler->sites);
 }
 
 void
@@ -308,31 +215,24 @@ sampler_join(Sampler *sampler)
 int
 sampler_copy(Sampler *sampler, SamplerCopy *copy)
 {
-    const Sites *sites = sampler->sites;
-    copy->has_sites = sites != NULL;
     pthread_mutex_lock(&sampler->lock);
     history_set_costs(&sampler->history,
                       sampling_plan_variance(&sampler->plan),
                       sampler_threads_cpu_time(&sampler->threads));
     int failed = history_copy(&sampler->history, &copy->history);
-    if (!failed && sites != NULL) {
-        copy->sites = sites->sums;
-        failed = profile_copy(&sites->profile, &copy->profile);
-    }
+    failed = failed || sites_copy(&sampler->sites, &copy->sites) < 0;
     pthread_mutex_unlock(&sampler->lock);
     if (failed) {
         history_free(&copy->history);
     }
-    return failed;
+    return failed ? -1 : 0;
 }
 
 void
 sampler_copy_free(SamplerCopy *copy)
 {
     history_free(&copy->history);
-    if (copy->has_sites) {
-        profile_free(&copy->profile);
-    }
+    sites_copy_free(&copy->sites);
 }
 
 int64_t

@@ -8,7 +8,6 @@
 
 #include "gil_state.h"
 #include "history.h"
-#include "profile.h"
 #include "sampling_plan.h"
 #include "sites.h"
 
@@ -32,9 +31,7 @@ void sampler_close_sites(Sampler *sampler);
 /* What was seen so far. */
 typedef struct {
     History history;
-    int has_sites; /* otherwise the rest is not set */
-    SitesSums sites;
-    Profile profile;
+    SitesCopy sites;
 } SamplerCopy;
 
 /* Returns 0, or -1 if there is no memory, with nothing to be freed. */

@@ -5,10 +5,14 @@
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
 int
-sites_open(Sites *sites, int waiters_known, uint64_t seed)
+sites_open(Sites *sites, int wanted, int waiters_known, uint64_t seed)
 {
+    sites->wanted = wanted;
     sites->sums = (SitesSums){.waiters_known = waiters_known};
     sites->held_since = -1;
+    if (!wanted) {
+        return 0;
+    }
     if (profile_init(&sites->profile, seed) < 0) {
         profile_free(&sites->profile);
         return -1;
@@ -18,10 +22,16 @@ sites_open(Sites *sites, int waiters_known, uint64_t seed)
     return 0;
 }
 
+int
+sites_read_stacks(const Sites *sites)
+{
+    return sites->wanted && sites->sums.unavailable == NULL;
+}
+
 void
 sites_close(Sites *sites)
 {
-    if (sites->sums.unavailable == NULL) {
+    if (sites_read_stacks(sites)) {
         frames_close(&sites->frames);
     }
 }
@@ -29,7 +39,9 @@ sites_close(Sites *sites)
 void
 sites_free(Sites *sites)
 {
-    profile_free(&sites->profile);
+    if (sites->wanted) {
+        profile_free(&sites->profile);
+    }
 }
 
 /* A waiting thread wakes up every 5 ms to request the GIL, and is not counted
@@ -48,9 +60,12 @@ waiters_in_hold(Sites *sites, const HeldSample *sample)
 void
 sites_add_sample(Sites *sites, SafeCopy *copy, const HeldSample *sample)
 {
+    if (!sites_read_stacks(sites)) {
+        return;
+    }
     const int waiters = waiters_in_hold(sites, sample);
     const int64_t weight = profile_weight(&sites->profile, sample->weight);
-    if (weight == 0 || sites->sums.unavailable != NULL) {
+    if (weight == 0) {
         return;
     }
     FramesOutcome outcome = FRAMES_GONE;
@@ -63,4 +78,28 @@ sites_add_sample(Sites *sites, SafeCopy *copy, const HeldSample *sample)
     profile_add(&sites->profile, sample->thread,
                 outcome == FRAMES_READ ? &sites->stack : NULL, weight,
                 waiters);
+}
+
+void
+sites_renumber(Sites *sites, const int32_t *new_indexes)
+{
+    if (sites->wanted) {
+        profile_renumber(&sites->profile, new_indexes);
+    }
+}
+
+int
+sites_copy(const Sites *sites, SitesCopy *copy)
+{
+    copy->wanted = sites->wanted;
+    copy->sums = sites->sums;
+    return sites->wanted ? profile_copy(&sites->profile, &copy->profile) : 0;
+}
+
+void
+sites_copy_free(SitesCopy *copy)
+{
+    if (copy->wanted) {
+        profile_free(&copy->profile);
+    }
 }

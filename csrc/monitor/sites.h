@@ -29,6 +29,7 @@ typedef struct {
 } SitesSums;
 
 typedef struct {
+    int wanted; /* otherwise all functions do nothing */
     SitesSums sums;
     Profile profile;
     Frames frames;
@@ -39,12 +40,26 @@ typedef struct {
 
 /* Call it attached. Without a way to read stacks, sums.unavailable says why.
    Returns 0, or -1 if there is no memory, with nothing to be freed. */
-int sites_open(Sites *sites, int waiters_known, uint64_t seed);
+int sites_open(Sites *sites, int wanted, int waiters_known, uint64_t seed);
 /* Reads no more stacks. Call it attached, once. */
 void sites_close(Sites *sites);
 void sites_free(Sites *sites);
 
-/* With the copy of the calling thread, or NULL if it has none. */
+/* Whether there is something to be read from memory that may be gone. */
+int sites_read_stacks(const Sites *sites);
+/* With the means of the calling thread, or NULL if it has none. */
 void sites_add_sample(Sites *sites, SafeCopy *copy, const HeldSample *sample);
+/* Thread i has become new_indexes[i]. */
+void sites_renumber(Sites *sites, const int32_t *new_indexes);
+
+typedef struct {
+    int wanted; /* otherwise the rest is not set */
+    SitesSums sums;
+    Profile profile;
+} SitesCopy;
+
+/* Returns 0, or -1 if there is no memory, with nothing to be freed. */
+int sites_copy(const Sites *sites, SitesCopy *copy);
+void sites_copy_free(SitesCopy *copy);
 
 #endif /* GILDEMO_SITES_H */

@@ -6,31 +6,9 @@
 
 #include "snapshot.h"
 
-#include "location.h"
+#include "profile_snapshot.h"
 
 #include <stddef.h>
-
-/* The C type of a member, and what becomes of it. */
-typedef enum {
-    INT32,
-    INT64,
-    KNOWN_INT64, /* an int64_t; None if it is negative */
-    NATIVE_ID,   /* an unsigned long */
-    DOUBLE,
-    BOOL,   /* an int */
-    OBJECT, /* a PyObject * */
-    STRING, /* a const char *; None if it is NULL */
-    KNOWN_INT32,
-} Kind;
-
-typedef struct {
-    const char *name;
-    const char *doc;
-    Kind kind;
-    size_t offset;
-} Field;
-
-#define MAX_FIELDS 32
 
 typedef struct {
     Sums sums;
@@ -93,78 +71,12 @@ static const Field change_fields[] = {
 };
 #undef AT
 
-typedef struct {
-    SitesSums sums;
-    PyObject *codes;
-    PyObject *nodes;
-} RawProfile;
+/* Indexes in SnapshotTypes.types, where those of a profile follow. */
+enum { SNAPSHOT, THREAD_SUMS, SEGMENT, WAIT_CHANGE, PROFILE };
+_Static_assert(PROFILE + N_PROFILE_TYPES == N_SNAPSHOT_TYPES,
+               "there is room for all types");
 
-#define AT(member) offsetof(RawProfile, member)
-static const Field profile_fields[] = {
-    {"unavailable", "why there are no stacks", STRING, AT(sums.unavailable)},
-    {"waiters_known", "their number is known", BOOL, AT(sums.waiters_known)},
-    {"stacks", "how many were to be read", INT64, AT(sums.stacks)},
-    {"torn", "... but changed meanwhile", INT64, AT(sums.torn)},
-    {"codes", "list of RawCode; [0] is others", OBJECT, AT(codes)},
-    {"nodes", "list of RawNode; [0] is others", OBJECT, AT(nodes)},
-    {NULL},
-};
-#undef AT
-
-typedef struct {
-    PyObject *function;
-    PyObject *file;
-    int32_t first_line;
-} RawCode;
-
-#define AT(member) offsetof(RawCode, member)
-static const Field code_fields[] = {
-    {"function", "co_qualname", OBJECT, AT(function)},
-    {"file", "co_filename", OBJECT, AT(file)},
-    {"first_line", "co_firstlineno", KNOWN_INT32, AT(first_line)},
-    {NULL},
-};
-#undef AT
-
-typedef struct {
-    ProfileNode node;
-    int32_t thread;
-    Location location;
-} RawNode;
-
-#define AT(member) offsetof(RawNode, member)
-static const Field node_fields[] = {
-    {"parent", "index in nodes, or None", KNOWN_INT32, AT(node.parent)},
-    {"code", "index in codes; None: a thread", KNOWN_INT32, AT(node.code)},
-    {"thread", "index in threads, or None", KNOWN_INT32, AT(thread)},
-    {"line", "as in co_positions()", KNOWN_INT32, AT(location.line)},
-    {"end_line", "...", KNOWN_INT32, AT(location.end_line)},
-    {"column", "...", KNOWN_INT32, AT(location.column)},
-    {"end_column", "...", KNOWN_INT32, AT(location.end_column)},
-    {"held", "weight of its stacks", INT64, AT(node.held)},
-    {"caused", "ns waited meanwhile", INT64, AT(node.caused)},
-    {"samples", "stacks that end here", INT64, AT(node.samples)},
-    {"squared_weights", "sum over them", DOUBLE, AT(node.squared_weights)},
-    {NULL},
-};
-#undef AT
-
-/* Indexes in SnapshotTypes.types, and here. */
-enum {
-    SNAPSHOT,
-    THREAD_SUMS,
-    SEGMENT,
-    WAIT_CHANGE,
-    RAW_PROFILE,
-    RAW_CODE,
-    RAW_NODE
-};
-
-static const struct {
-    const char *name;
-    const char *doc;
-    const Field *fields;
-} specs[N_SNAPSHOT_TYPES] = {
+static const RowSpec specs[PROFILE] = {
     [SNAPSHOT] = {"gildemo._core.Snapshot", "What a Monitor has seen so far.",
                   snapshot_fields},
     [THREAD_SUMS] = {"gildemo._core.ThreadSums",
@@ -175,34 +87,14 @@ static const struct {
     [WAIT_CHANGE] = {"gildemo._core.WaitChange",
                      "A thread began or ceased to wait for the GIL.",
                      change_fields},
-    [RAW_PROFILE] = {"gildemo._core.RawProfile",
-                     "Where a Monitor has seen the GIL held.", profile_fields},
-    [RAW_CODE] = {"gildemo._core.RawCode", "A code object.", code_fields},
-    [RAW_NODE] = {"gildemo._core.RawNode",
-                  "A frame below its caller's, or a thread.", node_fields},
 };
-
-static PyTypeObject *
-new_type(int i)
-{
-    PyStructSequence_Field fields[MAX_FIELDS + 1] = {{NULL, NULL}};
-    int n = 0;
-    for (const Field *field = specs[i].fields; field->name != NULL; field++) {
-        assert(n < MAX_FIELDS);
-        fields[n].name = field->name;
-        fields[n].doc = field->doc;
-        n++;
-    }
-    PyStructSequence_Desc description = {specs[i].name, specs[i].doc, fields,
-                                         n};
-    return PyStructSequence_NewType(&description);
-}
 
 int
 snapshot_types_init(SnapshotTypes *types, PyObject *module)
 {
     for (int i = 0; i < N_SNAPSHOT_TYPES; i++) {
-        types->types[i] = new_type(i);
+        types->types[i] = row_type_new(
+            i < PROFILE ? &specs[i] : &profile_specs[i - PROFILE]);
         if (types->types[i] == NULL
             || PyModule_AddType(module, types->types[i]) < 0) {
             return -1;
@@ -229,156 +121,10 @@ snapshot_types_clear(SnapshotTypes *types)
 }
 
 static PyObject *
-new_value(Kind kind, const void *member)
-{
-    switch (kind) {
-    case INT32:
-        return PyLong_FromLong(*(const int32_t *)member);
-    case INT64:
-        return PyLong_FromLongLong(*(const int64_t *)member);
-    case KNOWN_INT64:
-        if (*(const int64_t *)member < 0) {
-            Py_RETURN_NONE;
-        }
-        return PyLong_FromLongLong(*(const int64_t *)member);
-    case NATIVE_ID:
-        return PyLong_FromUnsignedLong(*(const unsigned long *)member);
-    case DOUBLE:
-        return PyFloat_FromDouble(*(const double *)member);
-    case BOOL:
-        return PyBool_FromLong(*(const int *)member);
-    case OBJECT:
-        return Py_NewRef(*(PyObject *const *)member);
-    case STRING:
-        return Py_BuildValue("s", *(const char *const *)member);
-    case KNOWN_INT32:
-        if (*(const int32_t *)member < 0) {
-            Py_RETURN_NONE;
-        }
-        return PyLong_FromLong(*(const int32_t *)member);
-    }
-    Py_UNREACHABLE();
-}
-
-static PyObject *
-new_row(const SnapshotTypes *types, int i, const void *item)
-{
-    PyObject *row = PyStructSequence_New(types->types[i]);
-    const Field *fields = specs[i].fields;
-    for (int k = 0; row != NULL && fields[k].name != NULL; k++) {
-        PyObject *value =
-            new_value(fields[k].kind, (const char *)item + fields[k].offset);
-        if (value == NULL) {
-            Py_CLEAR(row);
-            break;
-        }
-        PyStructSequence_SetItem(row, k, value);
-    }
-    return row;
-}
-
-/* A list of rows, made of an array of n items. */
-static PyObject *
 new_list(const SnapshotTypes *types, int i, const void *items, int32_t n,
          size_t size)
 {
-    PyObject *list = PyList_New(n);
-    for (int32_t k = 0; list != NULL && k < n; k++) {
-        const char *item = (const char *)items + (size_t)k * size;
-        PyObject *row = new_row(types, i, item);
-        if (row == NULL) {
-            Py_CLEAR(list);
-            break;
-        }
-        PyList_SET_ITEM(list, k, row);
-    }
-    return list;
-}
-
-static PyObject *
-new_str(const CodeTable *table, int32_t place)
-{
-    const Text text = code_table_text(table, place);
-    return PyUnicode_DecodeUTF8(text.bytes, (Py_ssize_t)text.size,
-                                "surrogatepass");
-}
-
-static PyObject *
-new_code_list(const SnapshotTypes *types, const CodeTable *table)
-{
-    PyObject *list = PyList_New(table->n_codes);
-    for (int32_t i = 0; list != NULL && i < table->n_codes; i++) {
-        const Code *code = &table->codes[i];
-        RawCode raw = {
-            .function = new_str(table, code->name),
-            .file = new_str(table, code->file),
-            .first_line = code->first_line,
-        };
-        PyObject *row = NULL;
-        if (raw.function != NULL && raw.file != NULL) {
-            row = new_row(types, RAW_CODE, &raw);
-        }
-        Py_XDECREF(raw.function);
-        Py_XDECREF(raw.file);
-        if (row == NULL) {
-            Py_CLEAR(list);
-            break;
-        }
-        PyList_SET_ITEM(list, i, row);
-    }
-    return list;
-}
-
-static RawNode
-raw_node(const CodeTable *table, const ProfileNode *node)
-{
-    if (node->code == NO_CODE) {
-        return (RawNode){*node, node->instruction, {-1, -1, -1, -1}};
-    }
-    const Code *code = &table->codes[node->code];
-    const Text locations = code_table_text(table, code->locations);
-    return (RawNode){*node, -1,
-                     location_of((const uint8_t *)locations.bytes,
-                                 locations.size, code->first_line,
-                                 node->instruction)};
-}
-
-static PyObject *
-new_node_list(const SnapshotTypes *types, const Profile *profile)
-{
-    PyObject *list = PyList_New(profile->n_nodes);
-    for (int32_t i = 0; list != NULL && i < profile->n_nodes; i++) {
-        const RawNode raw = raw_node(&profile->codes, &profile->nodes[i]);
-        PyObject *row = new_row(types, RAW_NODE, &raw);
-        if (row == NULL) {
-            Py_CLEAR(list);
-            break;
-        }
-        PyList_SET_ITEM(list, i, row);
-    }
-    return list;
-}
-
-static PyObject *
-new_profile(const SnapshotTypes *types, const SamplerCopy *copy)
-{
-    if (!copy->has_sites) {
-        Py_RETURN_NONE;
-    }
-    RawProfile raw = {
-        .sums = copy->sites,
-        .codes = new_code_list(types, &copy->profile.codes),
-    };
-    if (raw.codes != NULL) {
-        raw.nodes = new_node_list(types, &copy->profile);
-    }
-    PyObject *profile = NULL;
-    if (raw.nodes != NULL) {
-        profile = new_row(types, RAW_PROFILE, &raw);
-    }
-    Py_XDECREF(raw.codes);
-    Py_XDECREF(raw.nodes);
-    return profile;
+    return row_list_new(types->types[i], &specs[i], items, n, size);
 }
 
 PyObject *
@@ -406,11 +152,12 @@ snapshot_new(const SnapshotTypes *types, const SamplerCopy *copy)
     if (snapshot.changes == NULL) {
         goto done;
     }
-    snapshot.profile = new_profile(types, copy);
+    snapshot.profile =
+        profile_snapshot_new(types->types + PROFILE, &copy->sites);
     if (snapshot.profile == NULL) {
         goto done;
     }
-    result = new_row(types, SNAPSHOT, &snapshot);
+    result = row_new(types->types[SNAPSHOT], &specs[SNAPSHOT], &snapshot);
 done:
     Py_XDECREF(snapshot.threads);
     Py_XDECREF(snapshot.segments);

@@ -30,7 +30,15 @@ pytestmark = pytest.mark.skipif(
 
 TESTS = Path(__file__).parent
 CSRC = TESTS.parents[1] / "csrc" / "monitor"
-UNITS = ["safe_copy", "location", "code_table", "code_cache", "frame_walk", "frames"]
+UNITS = [
+    "safe_copy",
+    "location",
+    "code_table",
+    "code_reader",
+    "code_cache",
+    "frame_walk",
+    "frames",
+]
 
 
 @pytest.fixture(scope="module")
