@@ -77,6 +77,10 @@ read_str(SafeCopy *copy, uintptr_t address, StrCopy *str)
         return -1;
     }
     const int kind = ascii->state.kind;
+    if (kind != PyUnicode_1BYTE_KIND && kind != PyUnicode_2BYTE_KIND
+        && kind != PyUnicode_4BYTE_KIND) {
+        return -1;
+    }
     const Py_ssize_t n = Py_MIN(ascii->length, MOST_CHARACTERS);
     address += ascii->state.ascii ? sizeof(PyASCIIObject) : sizeof(head);
     address += (size_t)(ascii->length - n) * (size_t)kind;

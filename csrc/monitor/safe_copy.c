@@ -256,11 +256,13 @@ safe_copy_find(SafeCopy *copy, uintptr_t address, size_t size)
         if (i == copy->n) {
             i = 0;
         }
-        const uintptr_t begin = (uintptr_t)copy->ranges[i].iov_base;
-        if (address >= begin
-            && address + size <= begin + copy->ranges[i].iov_len) {
+        /* Any address may be asked for, also one so close to the last one that
+           the end would be 0. */
+        const size_t length = copy->ranges[i].iov_len;
+        const size_t offset = address - (uintptr_t)copy->ranges[i].iov_base;
+        if (size <= length && offset <= length - size) {
             copy->last_found = i;
-            return copy->copies[i] + (address - begin);
+            return copy->copies[i] + offset;
         }
     }
     return NULL;

@@ -48,6 +48,8 @@ check_copies(SafeCopy *copy)
     CHECK(safe_copy_find(copy, at + 50, 20) == NULL);
     CHECK(safe_copy_find(copy, at + 9, 8) == NULL);
     CHECK(safe_copy_find(copy, at + 23, 8) == NULL);
+    CHECK(safe_copy_find(copy, UINTPTR_MAX - 3, 8) == NULL);
+    CHECK(safe_copy_find(copy, 0, 8) == NULL);
     CHECK(memcmp(safe_copy_find(copy, at + 22, 8), "aaaaaaaa", 8) == 0);
     CHECK(*safe_copy_find(copy, at + 3 * page - 1, 1) == 'c');
     /* The copy stays what it was. */
