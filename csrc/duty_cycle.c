@@ -15,9 +15,9 @@
 /* The longest time between two checks for signals. */
 #define LONGEST_SLICE_NS 20000000
 
-/* sleep_until() sleeps until so long before its deadline, and spins for the
-   rest: Linux may wake a thread 50 us late (prctl(2), PR_SET_TIMERSLACK), and
-   later on a busy machine. */
+/* sleep_until() stops sleeping this long before its deadline, and spins for
+   the rest: Linux may wake a thread 50 us late (prctl(2), PR_SET_TIMERSLACK),
+   and even later on a busy machine. */
 #define SLEEP_MARGIN_NS 150000
 
 typedef struct {

@@ -151,8 +151,9 @@ core_free(void *module)
 static PyModuleDef_Slot core_slots[] = {
     {Py_mod_exec, core_exec},
 #ifdef Py_MOD_PER_INTERPRETER_GIL_SUPPORTED
-    /* There is no static state that interpreters would share, so each may have
-       its own copy of the module, and its own GIL. */
+    /* Interpreters share no static state but an atomic counter (code_cache.c)
+       and a handler for forks (gil_state.c). So each may have its own copy of
+       the module, and its own GIL. */
     {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
 #endif
 #ifdef Py_MOD_GIL_NOT_USED

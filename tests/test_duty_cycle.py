@@ -1,4 +1,4 @@
-"""duty_cycle(): what it reports is what it did."""
+"""duty_cycle(): its sums are what it did."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from helpers import (
 
 pytestmark = pytest.mark.timeout(60)
 
-# Seconds are cut to whole nanoseconds, once per cycle; and a sum of floats is off by less.
+# Seconds are truncated to nanoseconds once in each cycle. Rounding in a sum of floats is less.
 NANOSECOND = 1e-9
 
 with_a_gil = pytest.mark.skipif(not gil_enabled(), reason="there is no GIL to hold")
@@ -89,7 +89,7 @@ def test_bad_seconds(value: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=f"^held must be {message}") as caught:
         duty_cycle(value)
     assert caught.type is error
-    # Had the hour begun before the arguments were looked at, this would not end.
+    # This would take an hour if the arguments were checked too late.
     with pytest.raises(error, match=f"^released must be {message}") as caught:
         duty_cycle(3600.0, released=value)
     assert caught.type is error
@@ -114,7 +114,7 @@ def test_bad_cycles(cycles: Any, error: type[Exception], message: str) -> None:
     assert caught.type is error
 
 
-# Up to 3.12, and later.
+# The message of 3.12 and earlier, and that of 3.13 and later.
 UNKNOWN = (
     r"('{0}' is an invalid keyword argument for duty_cycle\(\)"
     r"|duty_cycle\(\) got an unexpected keyword argument '{0}')"
@@ -155,7 +155,7 @@ def test_exceptions_of_the_arguments_pass_through() -> None:
 @with_a_gil
 @pytest.mark.parametrize("cycles", [1, 20])
 def test_without_a_released_part_no_other_thread_runs(cycles: int) -> None:
-    # More than the longest slice, and than CPython's own switch interval.
+    # Longer than a slice, and than CPython's switch interval.
     assert progress_during(lambda: duty_cycle(0.1 / cycles, 0.0, cycles)) == 0
 
 
@@ -181,7 +181,7 @@ def test_threads_hold_it_one_at_a_time() -> None:
 
 @with_a_gil
 def test_waiting_for_the_gil_counts_as_released() -> None:
-    """The worker asks for no released time to speak of; what it gets is what others took."""
+    """The worker asks for almost no released time, so what it reports is the wait for the GIL."""
     ready = threading.Event()
     stop = threading.Event()
 
@@ -198,8 +198,8 @@ def test_waiting_for_the_gil_counts_as_released() -> None:
         future = pool.submit(work)
         try:
             ready.wait()
-            # The GIL is held here for all of each sum: the worker waits for it, or is outside of
-            # duty_cycle(), which it never is for long.
+            # While this thread holds the GIL, the worker waits for it inside duty_cycle(), except
+            # for the short times that it is outside.
             taken = sum(duty_cycle(0.02)[0] for _ in range(20))
         finally:
             stop.set()

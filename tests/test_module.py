@@ -1,4 +1,4 @@
-"""gildemo._core as a module: what it shows, where it can be loaded, and what it leaves behind."""
+"""gildemo._core as a module: signatures, help, imports, interpreters, leaks."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_help_on_the_module() -> None:
 
 @every_function
 def test_functions_pickle_by_name(name: str) -> None:
-    """Pools of processes send them so."""
+    """That is how pools of processes send them."""
     function = getattr(gildemo, name)
     assert (function.__module__, function.__qualname__) == ("gildemo._core", name)
     assert pickle.loads(pickle.dumps(function)) is function
@@ -90,7 +90,7 @@ def test_import_loads_nothing_heavy() -> None:
 )
 def test_import_keeps_the_gil_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PYTHON_GIL", raising=False)
-    # It would be a RuntimeWarning too, hence an error.
+    # CPython would also issue a RuntimeWarning, which is an error here.
     program = "import sys, gildemo; gildemo.spin(1); print(sys._is_gil_enabled())"
     assert run_python(program) == "False\n"
 
@@ -128,7 +128,7 @@ def test_a_monitor_in_its_own_module_is_collected() -> None:
 @pytest.mark.skipif(shutil.which("nm") is None, reason="there is no nm")
 def test_exports_nothing_but_the_init_function() -> None:
     assert _core.__file__ is not None
-    # macOS's nm has no --dynamic; there, symbols have an underscore more.
+    # The options of macOS differ, and its symbols begin with one more underscore.
     options = ["-gU"] if sys.platform == "darwin" else ["-D", "--defined-only"]
     command = ["nm", *options, _core.__file__]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -164,7 +164,7 @@ def test_subinterpreter() -> None:
         run(USE)
         run("import sys; del sys.modules['gildemo'], sys.modules['gildemo._core']")
         run(USE)
-    # The copy of that interpreter is gone; the one here is another.
+    # That interpreter's copy of the module is gone. This one is another.
     assert gildemo.spin(1000) == _core.spin(1000)
 
 
@@ -184,7 +184,7 @@ def test_holding_the_gil_of_a_subinterpreter_stops_no_thread_here() -> None:
 
 
 def call_in_every_way(arg: Any) -> None:
-    """Takes each way through the parsing of arguments, and each way out, with arg on it."""
+    """Pass arg as each argument, through each branch of the parsing and each error."""
     calls: list[tuple[Callable[..., object], tuple[Any, ...], dict[str, Any]]] = [
         (_core.spin, (1,), {"release_gil": arg}),
         (_core.spin, (arg,), {}),
@@ -208,7 +208,7 @@ def call_in_every_way(arg: Any) -> None:
 
 
 def test_one_allocation_fails() -> None:
-    """Whichever it is, the call raises MemoryError, or does what it does with enough memory."""
+    """The call raises MemoryError, or does what it does with enough memory."""
     pytest.importorskip("_testcapi")
     program = """
         import _testcapi, os
@@ -219,7 +219,7 @@ def test_one_allocation_fails() -> None:
             (duty_cycle, (-1,)), (duty_cycle, (0, 0, -1)), (duty_cycle, (0,)),
             (_core.Monitor, (-1, 1)), (_core.Monitor, (1, 1)),
         ]
-        # While CPython has a free float, it need not allocate one.
+        # Use up the floats that CPython keeps, so that it has to allocate one.
         floats = [float(i) for i in range(1000)]
         def outcome(function, args, i):
             _testcapi.set_nomemory(i, i + 1)
@@ -263,12 +263,12 @@ def test_no_leaks(arg: object) -> None:
     finally:
         tracemalloc.stop()
     assert more_references == references
-    # One object kept in one of a thousand rounds' calls would be 16 bytes or more for each.
+    # An object that leaks in each of a thousand rounds has at least 16 bytes.
     assert more_memory - memory < 1000 * 8
 
 
 def test_no_leaks_by_import() -> None:
-    # In a fresh process, because a free-threaded 3.13 keeps all modules once it has had a thread.
+    # In a new process, because a free-threaded 3.13 keeps all modules once it has had a thread.
     program = """
         import gc, importlib, sys, weakref
         modules = []
@@ -278,5 +278,5 @@ def test_no_leaks_by_import() -> None:
         gc.collect()
         print([module() is None for module in modules])
     """
-    # The package still refers to the functions of the first, and to the last.
+    # The package still refers to the functions of the first module, and to the last module.
     assert run_python(program) == f"{[False] + [True] * 8 + [False]}\n"

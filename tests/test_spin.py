@@ -1,4 +1,4 @@
-"""spin(): one number, whoever holds the GIL meanwhile."""
+"""spin(): the same number whether it holds the GIL or not."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_iterations_is_any_int(one: Any) -> None:
         pytest.param(-1, OverflowError, r"from 0 to 2\*\*64-1, not -1", id="negative"),
         pytest.param(2**64, OverflowError, f", not {2**64}", id="2**64"),
         pytest.param(Index(-(2**70)), OverflowError, f", not -{2**70}", id="__index__"),
-        # More digits than int.__repr__() agrees to print.
+        # More digits than int.__repr__() prints.
         pytest.param(10**5000, OverflowError, "thousands of digits", id="10**5000"),
         pytest.param(1.5, TypeError, "not float", id="float"),
         pytest.param("x", TypeError, "not str", id="str"),
@@ -107,7 +107,7 @@ def test_bad_iterations(iterations: Any, error: type[Exception], message: str) -
         spin(iterations=iterations)
 
 
-# Up to 3.12, and later.
+# The message of 3.12 and earlier, and that of 3.13 and later.
 UNKNOWN = (
     r"('{0}' is an invalid keyword argument for spin\(\)"
     r"|spin\(\) got an unexpected keyword argument '{0}')"
@@ -170,7 +170,7 @@ def test_a_spinning_daemon_thread_does_not_keep_the_interpreter() -> None:
     program = """
         import gildemo, threading
         threading.Thread(target=gildemo.spin, args=[2**64 - 1], daemon=True).start()
-        gildemo.spin(2**24)  # The daemon thread is in its loop by now, or soon will be.
+        gildemo.spin(2**24)  # The daemon thread is in its loop by then, or soon after.
         print("end")
     """
     assert run_python(program) == "end\n"

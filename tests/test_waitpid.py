@@ -1,4 +1,4 @@
-"""waitpid(): os.waitpid() in all that it returns and raises, in both variants."""
+"""waitpid(): both variants return and raise what os.waitpid() does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VARIANTS: dict[str, WaitPid] = {
     "releasing": partial(waitpid, release_gil=True),
     "default": waitpid,
 }
-# What is said of the variants has to be true of the function that they stand in for.
+# The tests have to pass for the function that the variants imitate.
 every_wait = pytest.mark.parametrize(
     "wait", [*VARIANTS.values(), os.waitpid], ids=[*VARIANTS, "os"]
 )
@@ -110,7 +110,7 @@ def test_own_process_group_and_another(wait: WaitPid, shells: Shells) -> None:
 def test_os_errors(
     wait: WaitPid, pid: int, options: int, error: type[OSError] | None, code: int | None
 ) -> None:
-    # Where systems differ, os.waitpid() says what is right on this one.
+    # Systems differ: os.waitpid() shows what is right on this one.
     with pytest.raises(OSError, match=r".") as reference:
         os.waitpid(pid, options)
     with pytest.raises(OSError, match=r".") as caught:
@@ -158,7 +158,7 @@ def test_messages_name_the_argument(
         wait(pid=-1, options=value)
 
 
-# Up to 3.12, and later.
+# The message of 3.12 and earlier, and that of 3.13 and later.
 UNKNOWN = (
     r"('{0}' is an invalid keyword argument for waitpid\(\)"
     r"|waitpid\(\) got an unexpected keyword argument '{0}')"
@@ -193,7 +193,7 @@ def test_keywords_and_default_options(wait: WaitPid, shells: Shells) -> None:
     assert wait(options=0, pid=second) == (second, 10 << 8)
 
 
-# The first few may come before the wait has begun, and others while a handler runs.
+# The first ones may arrive before the wait has begun, and some while a handler runs.
 SIGNALS = 10
 
 
@@ -230,7 +230,7 @@ def test_what_a_handler_raises_ends_the_wait(wait: WaitPid) -> None:
         with pytest.raises(LookupError, match="from the handler") as caught:
             wait(pid, 0)
         assert caught.value.__context__ is None
-        # It has not been reaped.
+        # The child was not reaped.
         assert wait(pid, os.WNOHANG) == (0, 0)
 
 
@@ -243,7 +243,7 @@ def test_from_another_thread(wait: WaitPid, shells: Shells) -> None:
 
 @pytest.mark.parametrize("wait", [VARIANTS["releasing"], os.waitpid], ids=["releasing", "os"])
 def test_signals_in_another_thread(wait: WaitPid, shells: Shells) -> None:
-    """There, EINTR runs no handler; the wait just goes on, until this thread ends the child."""
+    """There, EINTR runs no handler: the wait goes on until this thread ends the child."""
     seen = 0
 
     def handler() -> None:
@@ -258,7 +258,7 @@ def test_signals_in_another_thread(wait: WaitPid, shells: Shells) -> None:
         assert worker.ident is not None
         for sent in range(100):
             signal.pthread_kill(worker.ident, signal.SIGUSR1)
-            # Handlers run in this thread, which the signal does not wake: so it looks.
+            # The handler runs in this thread, but the signal does not wake it.
             while seen <= sent:
                 time.sleep(0)
         os.kill(pid, signal.SIGTERM)
@@ -273,7 +273,7 @@ def test_other_threads_run_if_and_only_if_the_gil_is_released(
     pid = 0
 
     def call() -> None:
-        # Looks without giving up the GIL: the wait is for a child that has not ended.
+        # The child has not ended. This checks it without releasing the GIL.
         assert waitpid(pid, os.WNOHANG, release_gil=False) == (0, 0)
         assert wait(pid, 0) == (pid, 0)
 
@@ -290,7 +290,7 @@ def test_other_threads_run_if_and_only_if_the_gil_is_released(
 
 @pytest.mark.parametrize("wait", [VARIANTS["releasing"], os.waitpid], ids=["releasing", "os"])
 def test_another_thread_can_end_the_wait(wait: WaitPid, shells: Shells) -> None:
-    """Had the wait kept the GIL, the child would come to its own end."""
+    """If the wait held the GIL, the child would end by itself, with another status."""
     pid = shells.start("exec sleep 20")
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(wait, pid, 0)

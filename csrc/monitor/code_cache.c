@@ -10,11 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So many code objects are checked with one copy: each needs two ranges. */
+/* How many code objects are checked with one copy: each needs two ranges. */
 #define CHECKED_AT_ONCE (SAFE_COPY_RANGES / 2)
 
 #if PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030E0000
-/* All of the process, because the callback is told nothing else. */
+/* In the whole process, because the callback has no argument to tell one
+   interpreter or monitor from another. */
 static uint64_t destroyed_codes;
 
 static int
@@ -36,7 +37,8 @@ code_cache_open(CodeCache *cache, const CodeLayout *layout, CodeTable *table,
         .table = table,
         .destroyed = destroyed,
         .watcher = -1,
-        .known = calloc(CODE_CACHE_SIZE, sizeof(KnownCode)),
+        .known =
+            calloc(CODE_CACHE_SETS * CODE_CACHE_SET_SIZE, sizeof(KnownCode)),
     };
 #if PY_VERSION_HEX >= 0x030C0000 && PY_VERSION_HEX < 0x030E0000
     cache->watcher = PyCode_AddWatcher(count_destroyed);
@@ -44,7 +46,7 @@ code_cache_open(CodeCache *cache, const CodeLayout *layout, CodeTable *table,
         cache->destroyed = &destroyed_codes;
     }
     else {
-        PyErr_Clear(); /* There are only eight; then check every time. */
+        PyErr_Clear(); /* All eight are in use. Each use checks the entry. */
     }
 #endif
     return cache->known == NULL ? -1 : 0;
@@ -64,14 +66,14 @@ code_cache_close(CodeCache *cache)
 static KnownCode *
 set_of(CodeCache *cache, uintptr_t address)
 {
-    const uint64_t sets = CODE_CACHE_SIZE / CODE_CACHE_PLACES;
-    return &cache->known[hash_word(address) % sets * CODE_CACHE_PLACES];
+    return &cache->known[hash_word(address) % CODE_CACHE_SETS
+                         * CODE_CACHE_SET_SIZE];
 }
 
 static KnownCode *
-find_in(KnownCode *set, uintptr_t address)
+find_in_set(KnownCode *set, uintptr_t address)
 {
-    for (int i = 0; i < CODE_CACHE_PLACES; i++) {
+    for (int i = 0; i < CODE_CACHE_SET_SIZE; i++) {
         if (set[i].address == address) {
             return &set[i];
         }
@@ -82,43 +84,43 @@ find_in(KnownCode *set, uintptr_t address)
 static KnownCode *
 find(CodeCache *cache, uintptr_t address)
 {
-    return find_in(set_of(cache, address), address);
+    return find_in_set(set_of(cache, address), address);
 }
 
-/* Where to note what is at this address. */
+/* Returns the entry for an address, which may have to be overwritten. */
 static KnownCode *
-find_place(CodeCache *cache, uintptr_t address)
+entry_for(CodeCache *cache, uintptr_t address)
 {
     KnownCode *set = set_of(cache, address);
-    KnownCode *place = find_in(set, address);
-    if (place == NULL) {
-        place = find_in(set, 0);
+    KnownCode *entry = find_in_set(set, address);
+    if (entry == NULL) {
+        entry = find_in_set(set, 0);
     }
-    if (place == NULL) {
-        place = &set[cache->next_victim];
-        cache->next_victim = (cache->next_victim + 1) % CODE_CACHE_PLACES;
+    if (entry == NULL) {
+        entry = &set[cache->next_victim];
+        cache->next_victim = (cache->next_victim + 1) % CODE_CACHE_SET_SIZE;
     }
-    return place;
+    return entry;
 }
 
-/* Reads all of a code object. Returns NULL if there is none. */
+/* Reads a code object, and adds it. Returns NULL if there is none. */
 static KnownCode *
 learn(CodeCache *cache, SafeCopy *copy, uintptr_t address, uint64_t count)
 {
-    CodeContent code;
-    if (code_read(&cache->layout, copy, address, &code) < 0) {
+    CodeObject code;
+    if (code_object_read(&cache->layout, copy, address, &code) < 0) {
         return NULL;
     }
-    KnownCode *known = find_place(cache, address);
+    KnownCode *known = entry_for(cache, address);
     *known = (KnownCode){
         .address = address,
         .identity = code.identity,
-        .name_text = code.name.text,
+        .name_text = code.name.characters,
         .name_hash = code.name.hash,
         .checked = count,
         .row = HIDDEN_CODE,
     };
-    /* What no traceback shows has no instruction that can be traced. */
+    /* Code that no traceback shows has no instruction that can be traced. */
     if (code.identity.first_traceable < code.identity.size) {
         known->row = code_table_add(cache->table,
                                     (Text){code.name.utf8, code.name.size},
@@ -128,7 +130,7 @@ learn(CodeCache *cache, SafeCopy *copy, uintptr_t address, uint64_t count)
     return known;
 }
 
-/* Whether the copies show that the same code object is still there. */
+/* Whether the same code object is still there, by the copies of it. */
 static int
 check(CodeCache *cache, SafeCopy *copy, KnownCode *known, uint64_t count)
 {
@@ -139,8 +141,8 @@ check(CodeCache *cache, SafeCopy *copy, KnownCode *known, uint64_t count)
         safe_copy_find(copy, (uintptr_t)name->iov_base, name->iov_len);
     CodeIdentity identity;
     if (code == NULL || characters == NULL
-        || code_identify(&cache->layout, code, &identity) < 0
-        || !code_is_same(&identity, &known->identity)
+        || code_object_identify(&cache->layout, code, &identity) < 0
+        || !code_object_is_same(&identity, &known->identity)
         || hash_bytes(characters, name->iov_len) != known->name_hash) {
         return 0;
     }
@@ -148,8 +150,19 @@ check(CodeCache *cache, SafeCopy *copy, KnownCode *known, uint64_t count)
     return 1;
 }
 
-/* Copies what is needed to check the code of these frames, as far as it is
-   known and one copy can hold it. Returns for how many frames that is. */
+static int
+has_range(const struct iovec *ranges, int n, const KnownCode *known)
+{
+    for (int i = 0; i < n; i += 2) {
+        if ((uintptr_t)ranges[i].iov_base == known->address) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Copies what check() needs for the first frames: up to one with unknown code,
+   or until the copy is full. Returns for how many frames that is. */
 static int
 copy_for_checks(CodeCache *cache, SafeCopy *copy, const RawFrame *raw, int n,
                 uint64_t count)
@@ -162,18 +175,15 @@ copy_for_checks(CodeCache *cache, SafeCopy *copy, const RawFrame *raw, int n,
         if (known == NULL) {
             break;
         }
-        int has_to = known->checked != count;
-        for (int k = 0; has_to && k < n_ranges; k += 2) {
-            has_to = (uintptr_t)ranges[k].iov_base != known->address;
+        if (known->checked == count || has_range(ranges, n_ranges, known)) {
+            continue;
         }
-        if (has_to && n_ranges == 2 * CHECKED_AT_ONCE) {
+        if (n_ranges == 2 * CHECKED_AT_ONCE) {
             break;
         }
-        if (has_to) {
-            ranges[n_ranges++] = (struct iovec){(void *)known->address,
-                                                cache->layout.instructions};
-            ranges[n_ranges++] = known->name_text;
-        }
+        ranges[n_ranges++] =
+            (struct iovec){(void *)known->address, cache->layout.instructions};
+        ranges[n_ranges++] = known->name_text;
     }
     safe_copy_clear(copy);
     if (n_ranges > 0) {
@@ -182,7 +192,7 @@ copy_for_checks(CodeCache *cache, SafeCopy *copy, const RawFrame *raw, int n,
     return i;
 }
 
-/* Returns 0, or -1 if the frame has no such code. */
+/* Returns 0, or -1 if the frame's instruction is not in this code. */
 static int
 make_frame(const CodeCache *cache, const KnownCode *known, const RawFrame *raw,
            Frame *frame)
@@ -205,7 +215,7 @@ code_cache_resolve(CodeCache *cache, SafeCopy *copy, const RawFrame *raw,
     const uint64_t count =
         cache->destroyed != NULL
             ? __atomic_load_n(cache->destroyed, __ATOMIC_ACQUIRE)
-            : ++cache->checks;
+            : ++cache->uses;
     for (int i = 0; i < n;) {
         const int end =
             i + copy_for_checks(cache, copy, raw + i, n - i, count);
@@ -213,13 +223,13 @@ code_cache_resolve(CodeCache *cache, SafeCopy *copy, const RawFrame *raw,
         for (; i < n && !learned; i++) {
             KnownCode *known = find(cache, raw[i].code);
             if (i >= end && known != NULL && known->checked != count) {
-                break; /* Copy for the next ones. */
+                break; /* First make copies for the next frames. */
             }
             if (known == NULL
                 || (known->checked != count
                     && !check(cache, copy, known, count))) {
                 known = learn(cache, copy, raw[i].code, count);
-                learned = 1; /* over the copies for the others */
+                learned = 1; /* That has dropped all copies. */
             }
             if (known == NULL
                 || make_frame(cache, known, &raw[i], &frames[i]) < 0) {

@@ -1,64 +1,65 @@
-/* Which row of the code table a code object has, by its address.
+/* The rows of code objects in the code table, by the address of the object.
  *
- * When a code object dies, another one may get its address. So what is known
- * of an address holds as long as no code object was destroyed since it was
- * last checked, by CPython's own count (3.14 and later), or by ours (3.12 and
- * 3.13, where CPython tells when it destroys one). On 3.11 it is checked every
- * time.
+ * When a code object is destroyed, another one may get its address. So an
+ * entry holds for as long as no code object was destroyed since it was last
+ * checked. CPython counts these itself (3.14 and later), or tells us of each
+ * one so that we can count (3.12 and 3.13). In 3.11 each use checks the entry.
  */
 
 #ifndef GILDEMO_CODE_CACHE_H
 #define GILDEMO_CODE_CACHE_H
 
-#include "code_reader.h"
+#include "code_object.h"
 #include "code_table.h"
 #include "frame_walk.h"
 #include "safe_copy.h"
 
 #include <stdint.h>
 
-/* A power of two; an address may be in one of so many places. 0.7 MiB. */
-#define CODE_CACHE_SIZE (1 << 13)
-#define CODE_CACHE_PLACES 4
+/* The entries of an address are one set of them. 0.7 MiB. */
+#define CODE_CACHE_SETS (1 << 11)
+#define CODE_CACHE_SET_SIZE 4
 
-/* A row of code that shows in no traceback: CPython's own helpers. */
+/* sizeof(_Py_CODEUNIT), in which instructions are counted. */
+#define CODE_UNIT 2
+
+/* Instead of a row: no traceback shows this code, which is CPython's own. */
 #define HIDDEN_CODE (-1)
 
 typedef struct {
-    uintptr_t address; /* 0: a free place */
-    CodeIdentity identity;
-    struct iovec name_text; /* in 3.11 nothing else may differ between two */
-    uint64_t name_hash;     /* code objects: see StrCopy */
+    uintptr_t address;      /* of the code object; 0 if the entry is free */
+    CodeIdentity identity;  /* what was found there */
+    struct iovec name_text; /* the characters of its name */
+    uint64_t name_hash;     /* of those; in 3.11 all else may be the same */
     uint64_t checked;       /* the count of destroyed code objects then */
-    int32_t row;
+    int32_t row;            /* in the code table, or HIDDEN_CODE */
 } KnownCode;
 
 typedef struct {
     CodeLayout layout;
     CodeTable *table;
-    const uint64_t *destroyed; /* atomic; NULL: there is no such count */
-    uint64_t checks;           /* counted instead */
-    int watcher;               /* of code objects, or -1 */
-    KnownCode *known;          /* CODE_CACHE_SIZE */
-    int next_victim;           /* the place to be taken next in a full set */
+    const uint64_t *destroyed; /* atomic; NULL if there is no such count */
+    uint64_t uses;             /* is counted instead */
+    int watcher;               /* of code objects; -1 if there is none */
+    KnownCode *known;          /* the sets, one after another */
+    int next_victim;           /* which entry of a full set is overwritten */
 } CodeCache;
 
-/* Call it attached. `destroyed` is CPython's own count, or NULL. Returns 0, or
-   -1 if there is no memory. */
+/* Must be called attached. `destroyed` is CPython's own count, or NULL. Code
+   is added to `table`. Returns 0, or -1 if there is no memory; then
+   code_cache_close() is safe. */
 int code_cache_open(CodeCache *cache, const CodeLayout *layout,
                     CodeTable *table, const uint64_t *destroyed);
-/* Call it attached. */
+/* Must be called attached, in the same interpreter. */
 void code_cache_close(CodeCache *cache);
 
-/* A frame of a row, or of HIDDEN_CODE. The instruction that it executes is
-   counted in code units; -1 before the first. */
 typedef struct {
-    int32_t code;
-    int32_t instruction;
+    int32_t code;        /* a row of the code table, or HIDDEN_CODE */
+    int32_t instruction; /* the one it executes; -1 before the first */
 } Frame;
 
-/* Looks up the code of frames that were just read. Overwrites `copy`. Returns
-   0, or -1 if one of them is not right: it was read while it changed. */
+/* Finds the code of `n` frames that were just read; drops all copies. Returns
+   0, or -1 if a frame is not right because it was read while it changed. */
 int code_cache_resolve(CodeCache *cache, SafeCopy *copy, const RawFrame *raw,
                        int n, Frame *frames);
 

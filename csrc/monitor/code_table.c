@@ -30,7 +30,7 @@ code_table_init(CodeTable *table)
     }
     memset(table->code_slots, -1, CODE_SLOTS * sizeof(int32_t));
     memset(table->text_slots, -1, TEXT_SLOTS * sizeof(int32_t));
-    /* OTHER_CODE. */
+    /* This becomes OTHER_CODE. */
     (void)code_table_add(table, text_of("(other)"), text_of(""), text_of(""),
                          -1);
     return 0;
@@ -65,15 +65,15 @@ code_table_copy(const CodeTable *table, CodeTable *copy)
 }
 
 Text
-code_table_text(const CodeTable *table, int32_t place)
+code_table_text(const CodeTable *table, int32_t offset)
 {
     uint32_t size;
-    const char *bytes = table->text + place;
+    const char *bytes = table->text + offset;
     memcpy(&size, bytes - sizeof(size), sizeof(size));
     return (Text){bytes, size};
 }
 
-/* The place of this text, which is added if it is new; or NO_ROOM. */
+/* Returns the offset of this text, or NO_ROOM. Adds it if it is new. */
 static int32_t
 add_text(CodeTable *table, Text text)
 {
@@ -95,11 +95,11 @@ add_text(CodeTable *table, Text text)
     memcpy(to, &size, sizeof(size));
     memcpy(to + sizeof(size), text.bytes, text.size);
     to[sizeof(size) + text.size] = '\0';
-    const int32_t place = table->text_size + (int32_t)sizeof(size);
-    table->text_size = place + (int32_t)text.size + 1;
-    table->text_slots[i] = place;
+    const int32_t offset = table->text_size + (int32_t)sizeof(size);
+    table->text_size = offset + (int32_t)text.size + 1;
+    table->text_slots[i] = offset;
     table->n_texts++;
-    return place;
+    return offset;
 }
 
 static int

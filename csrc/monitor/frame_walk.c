@@ -4,20 +4,22 @@
 
 #include <string.h>
 
-/* Frames of one stack are copied together with what is between them, if that
-   is not more than this. */
-#define NEAR 1024
-/* The innermost frame with what follows it: there it has the frame of the next
-   function that it calls. */
+/* Two predicted ranges become one if no more bytes than this are between. */
+#define MAX_GAP 1024
+/* The innermost frame is predicted with these bytes after it, where the frame
+   of the next function that it calls will be. */
 #define CALLEE_SIZE 640
-/* A frame that was not predicted with what is before it: there, if it is a
-   function's, are the frames of its callers. */
+/* A frame that was not predicted is copied with these bytes before it, where
+   the frames of its callers are if it belongs to a function. */
 #define CALLERS_SIZE 4096
-/* Of the chunk of the stack, at least. Chunks may be larger. */
+/* The smallest size of a chunk of the data stack. */
 #define CHUNK_SIZE (1 << 14)
-#define MOST_PREDICTED_SIZE (SAFE_COPY_BYTES / 2)
+/* Half of the room stays free for frames that were not predicted. */
+#define MAX_PREDICTED_SIZE (SAFE_COPY_BYTES / 2)
+/* After this many, copy_thread() gives up. */
+#define MAX_TRIES 4
 
-/* Low bits of a pointer to a code object are tags (3.14 and later). */
+/* 3.14 and later use the low bits of a pointer to a code object as tags. */
 #define TAG_BITS ((uintptr_t)7)
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
@@ -31,22 +33,6 @@ word_at(const char *bytes)
     return word;
 }
 
-/* Nothing is known but the thread state. */
-static Prediction
-empty_prediction(const FrameLayout *at, uintptr_t tstate)
-{
-    return (Prediction){
-        .tstate = tstate,
-        .current = at->indirect ? 0 : tstate + at->current,
-    };
-}
-
-static int
-is_empty(const Prediction *prediction, const FrameLayout *at)
-{
-    return prediction->n == 0 && (!at->indirect || prediction->current == 0);
-}
-
 static Prediction *
 prediction_for(FrameWalk *walk, uintptr_t tstate)
 {
@@ -57,12 +43,15 @@ prediction_for(FrameWalk *walk, uintptr_t tstate)
     }
     Prediction *prediction = &walk->predictions[walk->next_prediction];
     walk->next_prediction = (walk->next_prediction + 1) % PREDICTED_THREADS;
-    *prediction = empty_prediction(&walk->layout, tstate);
+    *prediction = (Prediction){
+        .tstate = tstate,
+        .current = walk->layout.indirect ? 0 : tstate + walk->layout.current,
+    };
     return prediction;
 }
 
-/* The next time, there may be a frame here again. Frames come from the
-   innermost to the outermost, so on their stack from high to low. */
+/* Notes where a frame is, for the next walk. Frames come from the innermost to
+   the outermost, so on the data stack their addresses descend. */
 static void
 predict(Prediction *prediction, uintptr_t frame, size_t size)
 {
@@ -72,36 +61,38 @@ predict(Prediction *prediction, uintptr_t frame, size_t size)
         if (frame >= begin && frame + size <= begin + last->iov_len) {
             return;
         }
-        if (frame < begin && begin - frame <= NEAR
-            && prediction->size + (begin - frame) <= MOST_PREDICTED_SIZE) {
+        if (frame < begin && begin - frame <= MAX_GAP
+            && prediction->size + (begin - frame) <= MAX_PREDICTED_SIZE) {
             last->iov_base = (void *)frame;
             last->iov_len += begin - frame;
             prediction->size += begin - frame;
             return;
         }
     }
-    if (prediction->n < MOST_PREDICTED
-        && prediction->size + size <= MOST_PREDICTED_SIZE) {
+    if (prediction->n < MAX_PREDICTED
+        && prediction->size + size <= MAX_PREDICTED_SIZE) {
         prediction->ranges[prediction->n++] =
             (struct iovec){(void *)frame, size};
         prediction->size += size;
     }
 }
 
+/* What was read of a thread state. */
 typedef struct {
-    uintptr_t innermost; /* frame */
-    uintptr_t chunk;
+    uintptr_t innermost; /* the address of its innermost frame */
+    uintptr_t chunk;     /* the address of the newest chunk */
 } ThreadCopy;
 
-/* Copies what tells of the thread, and the frames where they are predicted.
+/* Copies the thread state, and frames where they are predicted.
 
-   The order matters: first the word that says which frame is the innermost,
-   then the frames, and the rest of the thread state last. To read a cache line
-   takes it from the core that runs the thread, whose next store to it waits,
-   and with it all its later stores. So what is read right afterwards stands
-   still, and fits the first word. The other way round, the thread would stand
-   still where it writes to its state, which is right before each call: on 3.12
-   a caller got 92 % of the samples instead of 36 %. */
+   The order matters: first the address of the innermost frame, then the
+   frames, and last the rest of the thread state. Reading a cache line takes it
+   from the core that runs the thread. The thread's next store to that line has
+   to wait, and so have all its later stores. So the frames, which are read
+   during that time, do not change, and match the address. In the other order,
+   the thread would be stopped at its next store to the thread state, which is
+   right before a call: in 3.12 a caller got 92 % of the samples instead of
+   36 %. */
 static WalkOutcome
 copy_thread(FrameWalk *walk, SafeCopy *copy, uint64_t id,
             Prediction *prediction, ThreadCopy *thread)
@@ -110,8 +101,8 @@ copy_thread(FrameWalk *walk, SafeCopy *copy, uint64_t id,
     const uintptr_t tstate = prediction->tstate;
     const struct iovec state = {(void *)(tstate + at->tstate_begin),
                                 at->tstate_end - at->tstate_begin};
-    struct iovec ranges[MOST_PREDICTED + 2];
-    for (int tries = 0; tries < 4; tries++) {
+    struct iovec ranges[MAX_PREDICTED + 2];
+    for (int tries = 0; tries < MAX_TRIES; tries++) {
         int n = 0;
         if (prediction->current != 0) {
             ranges[n++] =
@@ -123,11 +114,13 @@ copy_thread(FrameWalk *walk, SafeCopy *copy, uint64_t id,
         ranges[n++] = state;
         safe_copy_clear(copy);
         if (safe_copy_add(copy, ranges, n) < n) {
-            if (is_empty(prediction, at)) {
+            if (n == 1) {
                 return WALK_GONE;
             }
-            /* Some of what was predicted is no longer there. */
-            *prediction = empty_prediction(at, tstate);
+            /* A predicted range is not mapped any more. */
+            prediction->n = 0;
+            prediction->size = 0;
+            prediction->current = at->indirect ? 0 : prediction->current;
             continue;
         }
         const char *bytes = copy->copies[n - 1] - at->tstate_begin;
@@ -149,7 +142,7 @@ copy_thread(FrameWalk *walk, SafeCopy *copy, uint64_t id,
     return WALK_TORN;
 }
 
-/* The copy of a frame; NULL if there is nothing at its address. */
+/* Returns the copy of a frame, or NULL if its memory is not mapped. */
 static const char *
 copy_frame(FrameWalk *walk, SafeCopy *copy, uintptr_t frame, uintptr_t chunk)
 {
@@ -163,7 +156,7 @@ copy_frame(FrameWalk *walk, SafeCopy *copy, uintptr_t frame, uintptr_t chunk)
         const struct iovec ranges[] = {{(void *)frame, size},
                                        {(void *)begin, frame - begin}};
         if (!safe_copy_has_room(copy, 2, size + (frame - begin))) {
-            safe_copy_clear(copy); /* Those before are dealt with. */
+            safe_copy_clear(copy); /* The frames before have been read. */
         }
         (void)safe_copy_add(copy, ranges, 2);
         bytes = safe_copy_find(copy, frame, size);
@@ -188,9 +181,9 @@ frame_walk(FrameWalk *walk, SafeCopy *copy, uintptr_t tstate, uint64_t id)
     prediction->n = 0;
     prediction->size = 0;
     uintptr_t frame = thread.innermost;
-    /* In a circle, there may be none but entries from C. */
-    for (int steps = 0; frame != 0 && steps < 2 * MOST_FRAMES; steps++) {
-        if (walk->n == MOST_FRAMES) {
+    /* Torn frames may be a cycle of entries from C, which are not counted. */
+    for (int steps = 0; frame != 0 && steps < 2 * MAX_FRAMES; steps++) {
+        if (walk->n == MAX_FRAMES) {
             return WALK_DONE;
         }
         const char *bytes = copy_frame(walk, copy, frame, thread.chunk);

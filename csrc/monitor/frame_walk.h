@@ -1,7 +1,6 @@
-/* Follows the frames of a thread state through memory that may change and
- * vanish meanwhile.
+/* Walks the frames of a thread state, while they may change or be freed.
  *
- * No Python object and no lock is touched here.
+ * No lock, and no Python object but through copies of its memory.
  */
 
 #ifndef GILDEMO_FRAME_WALK_H
@@ -12,65 +11,73 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of a deeper stack, these are found from the innermost on. */
-#define MOST_FRAMES 1024
+/* Of a deeper stack, the walk reads this many frames from the innermost on. */
+#define MAX_FRAMES 1024
 
-/* Where a thread state and a frame have what, as offsets. */
+/* Offsets in a thread state and in a frame. */
 typedef struct {
-    size_t current;   /* the pointer to the innermost frame; or, */
-    int indirect;     /* before 3.13, to a _PyCFrame that has it */
-    size_t in_cframe; /* here */
-    size_t chunk;     /* of the stack that the frames of functions are in */
+    /* In a thread state. */
+    size_t current;   /* the address of the innermost frame; before 3.13 */
+    int indirect;     /* (`indirect`) that of a _PyCFrame, which has it */
+    size_t in_cframe; /* at this offset */
+    size_t chunk;     /* the address of the newest chunk of its data stack */
     size_t id;
-    size_t previous;
+
+    /* In a frame. */
+    size_t previous; /* the address of the caller's frame */
     size_t code;
     size_t instruction;
     size_t owner;
-    int first_c_owner; /* owners from this on are entries from C */
+
+    /* The values of `owner`. */
+    int first_c_owner; /* from here on it is an entry from C, without code */
     int last_owner;
-    /* What has to be copied, of a thread state and of a frame. */
-    size_t tstate_begin;
-    size_t tstate_end;
-    size_t frame_size;
+
+    /* What has to be copied. */
+    size_t tstate_begin; /* of a thread state, from here */
+    size_t tstate_end;   /* to here */
+    size_t frame_size;   /* of a frame */
 } FrameLayout;
 
-/* A frame as it is in memory. */
+/* What was read of a frame. */
 typedef struct {
-    uintptr_t code;
-    uintptr_t instruction;
+    uintptr_t code;        /* the address of the code object */
+    uintptr_t instruction; /* the address in it of the last instruction */
 } RawFrame;
 
-/* Where a thread's frames were the last time. Most still are, so all that is
-   there is copied at once, and then only what is missing. */
-#define MOST_PREDICTED (SAFE_COPY_RANGES / 2)
+/* Where the frames of a thread were at the last walk. Most of them still are
+   there, so all these ranges are copied at once, and then what is missing. */
+#define MAX_PREDICTED (SAFE_COPY_RANGES / 2)
 
 typedef struct {
-    uintptr_t tstate;  /* 0: of no thread */
-    uintptr_t current; /* where the pointer to the innermost frame is, or 0 */
-    int n;
-    size_t size;
-    struct iovec ranges[MOST_PREDICTED];
+    uintptr_t tstate;  /* the address of the thread state; 0 for none */
+    uintptr_t current; /* where its innermost frame's address is; 0: unknown */
+    int n;             /* how many ranges there are */
+    size_t size;       /* the sum of their sizes */
+    struct iovec ranges[MAX_PREDICTED];
 } Prediction;
 
-/* For so many threads that take turns. */
+/* For this many threads that take turns. */
 #define PREDICTED_THREADS 8
 
 typedef struct {
     FrameLayout layout;
     Prediction predictions[PREDICTED_THREADS];
-    int next_prediction;
+    int next_prediction; /* which one is overwritten next */
+
+    /* The result of the last walk. */
     int n;
-    int complete;                 /* the last one is the outermost frame */
-    RawFrame frames[MOST_FRAMES]; /* the innermost first */
+    int complete; /* whether the last frame is the outermost one */
+    RawFrame frames[MAX_FRAMES]; /* the innermost first */
 } FrameWalk;
 
 typedef enum {
     WALK_DONE,
-    WALK_TORN, /* the frames changed meanwhile */
+    WALK_TORN, /* the frames changed while they were read */
     WALK_GONE, /* the thread state is not the one with this id */
 } WalkOutcome;
 
-/* Fills in the frames of a thread state. */
+/* Walks the frames of the thread state at this address. */
 WalkOutcome frame_walk(FrameWalk *walk, SafeCopy *copy, uintptr_t tstate,
                        uint64_t id);
 

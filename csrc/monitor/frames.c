@@ -1,10 +1,11 @@
 /* See frames.h.
  *
- * What this knows of CPython's internals: where a thread state has its
- * innermost frame, and what frames and code objects look like. 3.13 and later
- * publish that for debuggers (_Py_DebugOffsets), so that it holds for the
- * patch release that runs; before, and for the rest, it comes from the headers
- * of the one that this was built with. Both are put to the test at the start.
+ * The offsets of thread states, frames and code objects are not a public
+ * interface of CPython. Most come from the debug offsets in 3.13 and later: a
+ * running CPython publishes those for debuggers, so they are right for its own
+ * patch release. The others come from the internal headers of the CPython that
+ * this was built with. frames_open() checks them all by reading frames that it
+ * knows.
  */
 
 #define Py_BUILD_CORE_MODULE 1
@@ -21,7 +22,8 @@
 #include <signal.h>
 #include <string.h>
 
-#define MOST_RETRIES 2
+/* How often torn frames are read again. */
+#define MAX_RETRIES 2
 
 #if PY_VERSION_HEX >= 0x030D0000
 #  define OFFSET(group, field) (_PyRuntime.debug_offsets.group.field)
@@ -38,7 +40,7 @@ frame_layout(void)
 #elif PY_VERSION_HEX >= 0x030C0000
         .first_c_owner = FRAME_OWNED_BY_CSTACK,
 #else
-        .first_c_owner = FRAME_OWNED_BY_FRAME_OBJECT + 1, /* There are none. */
+        .first_c_owner = FRAME_OWNED_BY_FRAME_OBJECT + 1, /* none in 3.11 */
 #endif
 #if PY_VERSION_HEX >= 0x030D0000
         .current = OFFSET(thread_state, current_frame),
@@ -90,7 +92,8 @@ code_layout(void)
     };
 }
 
-/* CPython's own count of code objects that it has destroyed, or NULL. */
+/* Returns the address of CPython's own count of destroyed code objects, or
+   NULL. */
 static const uint64_t *
 destroyed_codes(PyInterpreterState *interp)
 {
@@ -109,7 +112,7 @@ frames_read(Frames *frames, SafeCopy *copy, const void *tstate, uint64_t id,
             FrameStack *stack)
 {
     FrameWalk *walk = &frames->walk;
-    for (int tries = 0; tries <= MOST_RETRIES; tries++) {
+    for (int tries = 0; tries <= MAX_RETRIES; tries++) {
         const WalkOutcome outcome =
             frame_walk(walk, copy, (uintptr_t)tstate, id);
         if (outcome == WALK_GONE) {
@@ -134,27 +137,27 @@ frames_read(Frames *frames, SafeCopy *copy, const void *tstate, uint64_t id,
 
 typedef struct {
     Frames *frames;
-    PyThreadState *tstate;
-    const char *why_not;
+    PyThreadState *tstate; /* of the thread that waits for this one */
+    const char *why_not;   /* memory can't be copied, or NULL */
     FramesOutcome outcome;
     FrameStack stack;
-} Trial;
+} SelfCheck;
 
 static void *
-read_for_trial(void *arg)
+read_for_check(void *arg)
 {
-    Trial *trial = arg;
+    SelfCheck *check = arg;
     SafeCopy copy;
-    trial->why_not = safe_copy_open(&copy);
-    if (trial->why_not == NULL) {
-        trial->outcome = frames_read(trial->frames, &copy, trial->tstate,
-                                     trial->tstate->id, &trial->stack);
+    check->why_not = safe_copy_open(&copy);
+    if (check->why_not == NULL) {
+        check->outcome = frames_read(check->frames, &copy, check->tstate,
+                                     check->tstate->id, &check->stack);
         safe_copy_close(&copy);
     }
     return NULL;
 }
 
-/* Whether a frame was read as CPython has it. */
+/* Whether CPython's public functions say the same about a frame. */
 static int
 is_right(const CodeTable *table, Frame seen, PyFrameObject *frame)
 {
@@ -169,7 +172,7 @@ is_right(const CodeTable *table, Frame seen, PyFrameObject *frame)
     int right = Py_MAX(seen.instruction * CODE_UNIT, -1) == last
                 && row->first_line == code->co_firstlineno
                 && location.line == PyCode_Addr2Line(code, last);
-    /* Of a very long one, only the end was read. */
+    /* If the name is very long, only its end was read. */
     PyObject *expected =
         PyUnicode_AsEncodedString(code->co_qualname, "utf-8", "surrogatepass");
     if (expected == NULL) {
@@ -204,39 +207,41 @@ is_all_right(const CodeTable *table, const FrameStack *seen,
     return right;
 }
 
-/* Reads this thread's frames from another one, as later those of others. */
+/* Reads the frames of the calling thread as they will be read later: from
+   another thread. Returns NULL, or why they can't be read. */
 static const char *
-try_out(Frames *frames, const CodeTable *table)
+check_own_frames(Frames *frames, const CodeTable *table)
 {
-    Trial trial = {.frames = frames, .tstate = PyThreadState_Get()};
+    SelfCheck check = {.frames = frames, .tstate = PyThreadState_Get()};
     pthread_t thread;
+    /* Signals are for Python's threads. */
     sigset_t every, old;
     sigfillset(&every);
     pthread_sigmask(SIG_SETMASK, &every, &old);
-    const int failed = pthread_create(&thread, NULL, read_for_trial, &trial);
+    const int failed = pthread_create(&thread, NULL, read_for_check, &check);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (failed) {
-        return "there is no native thread for it";
+        return "no native thread can be started";
     }
     pthread_join(thread, NULL);
-    if (trial.why_not != NULL) {
-        return trial.why_not;
+    if (check.why_not != NULL) {
+        return check.why_not;
     }
-    if (trial.outcome != FRAMES_READ) {
+    if (check.outcome != FRAMES_READ) {
         return "CPython keeps its frames elsewhere than this was built for";
     }
-    if (!is_all_right(table, &trial.stack, trial.tstate)) {
-        return "CPython's frames look other than this was built for";
+    if (!is_all_right(table, &check.stack, check.tstate)) {
+        return "CPython's frames differ from those that this was built for";
     }
     return NULL;
 }
 
-/* NULL, or why frames can't be read with this build of CPython. */
+/* Returns NULL, or why frames can't be read in this build of CPython. */
 static const char *
 wrong_build(void)
 {
 #ifdef Py_GIL_DISABLED
-    return "a free-threaded build has copies of code for its threads";
+    return "in a free-threaded build, each thread has its own copy of code";
 #else
     return NULL;
 #endif
@@ -256,9 +261,9 @@ frames_open(Frames *frames, CodeTable *table)
                         destroyed_codes(PyInterpreterState_Get()))
         < 0) {
         code_cache_close(&frames->codes);
-        return "there is no memory for it";
+        return "there is not enough memory";
     }
-    why_not = try_out(frames, table);
+    why_not = check_own_frames(frames, table);
     if (why_not != NULL) {
         code_cache_close(&frames->codes);
     }

@@ -1,8 +1,10 @@
-/* Which Python code a thread executes, read by a thread that is not attached,
- * while it goes on executing.
+/* The Python frames of a thread, read by another thread that is not attached,
+ * while the first one continues to run.
  *
- * All is copied in a way that can't fault (safe_copy.h), and may change while
- * it is. What does not fit together is read again.
+ * What changes while it is read does not fit together, and is read again.
+ *
+ * Only frames.c and gil_state.c define Py_BUILD_CORE_MODULE and include
+ * internal headers of CPython.
  */
 
 #ifndef GILDEMO_FRAMES_H
@@ -15,17 +17,16 @@
 
 #include <stdint.h>
 
-/* The innermost first. */
 typedef struct {
     int n;
-    int complete; /* the last one is the outermost frame */
-    Frame frames[MOST_FRAMES];
+    int complete;             /* whether the last frame is the outermost one */
+    Frame frames[MAX_FRAMES]; /* the innermost first */
 } FrameStack;
 
 typedef enum {
     FRAMES_READ,
     FRAMES_TORN, /* they changed each time that they were read */
-    FRAMES_GONE, /* that thread state is no longer there */
+    FRAMES_GONE, /* the thread state is not the one with this id */
 } FramesOutcome;
 
 typedef struct {
@@ -33,14 +34,15 @@ typedef struct {
     CodeCache codes;
 } Frames;
 
-/* Call it attached. Frames are those of threads of this interpreter; their
-   code is added to `table`. Returns NULL, or why none can be read, which it
-   tries with those of the caller. */
+/* Must be called attached. Prepares to read frames of threads of this
+   interpreter, and adds their code to `table`. Returns NULL, or the reason why
+   they can't be read: it reads the frames of the caller as a test. */
 const char *frames_open(Frames *frames, CodeTable *table);
-/* Call it attached. */
+/* Must be called attached, in the same interpreter. */
 void frames_close(Frames *frames);
-/* Reads the frames of a thread state, if it still is the one with this id. One
-   thread at a time may do so, with a copy that it opened. */
+/* Reads the frames of the thread state at this address, if it still has this
+   id. Must be called by one thread at a time, with a SafeCopy that the calling
+   thread has opened. */
 FramesOutcome frames_read(Frames *frames, SafeCopy *copy, const void *tstate,
                           uint64_t id, FrameStack *stack);
 

@@ -1,8 +1,10 @@
 /* The GIL of one interpreter and its thread states, seen from the outside.
  *
- * gil_state.c is one of the few files that know CPython's internals. To all
- * others a thread state is an address: they may compare it, but must never
- * dereference it, because the thread state may be freed at any time.
+ * Only gil_state.c and frames.c define Py_BUILD_CORE_MODULE and include
+ * internal headers of CPython. To all other files a thread state is an
+ * address: they may compare it and copy the memory there (safe_copy.h), but
+ * must never dereference it, because the thread state may be freed at any
+ * time.
  */
 
 #ifndef GILDEMO_GIL_STATE_H
@@ -18,9 +20,9 @@ typedef struct {
     const unsigned long *switch_number; /* NULL if its offset is unknown */
     const uint64_t *newest_id;          /* the id of the newest thread state */
     const void *condition;              /* a pthread_cond_t; NULL if unknown */
-    int waiters_offset; /* in it; see waiters.h. -1 until it is set */
-    uintptr_t begin;    /* A thread that sleeps in a futex between these two */
-    uintptr_t end;      /* addresses waits for the GIL. */
+    int waiters_offset;                 /* see waiters.h; -1 if unknown */
+    uintptr_t begin; /* A thread that sleeps in a futex between these two */
+    uintptr_t end;   /* addresses waits for the GIL. */
 } GilState;
 
 /* Finds the GIL of the calling thread's interpreter; the thread must be

@@ -1,4 +1,4 @@
-/* For the hash tables of the monitor. */
+/* Hash functions for the tables of the monitor. */
 
 #ifndef GILDEMO_HASH_H
 #define GILDEMO_HASH_H
@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The finalizer of MurmurHash3: each bit of the key changes half of the
-   result's. */
+/* The finalizer of MurmurHash3: each bit of the key changes about half of the
+   bits of the result. */
 static inline uint64_t
 hash_word(uint64_t key)
 {

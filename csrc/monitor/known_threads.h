@@ -34,9 +34,9 @@ void known_threads_free(KnownThreads *known);
    which have ended. At the start, all are new but have run before. */
 void known_threads_refresh(KnownThreads *known, const GilState *gil,
                            History *history, int at_start);
-/* Returns the index of the thread that held the GIL at this sample, or NOBODY;
-   and the id of its thread state, or 0 if that is unknown. May refresh the
-   list. */
+/* Returns the index of the thread that held the GIL at this sample, or NOBODY.
+   Sets *id to the id of its thread state, or to 0 if that is unknown. May
+   refresh the list. */
 int32_t known_threads_find_holder(KnownThreads *known, const GilState *gil,
                                   History *history, const GilSample *sample,
                                   uint64_t *id);

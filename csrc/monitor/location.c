@@ -2,13 +2,13 @@
 
 #include "location.h"
 
-/* The kinds of entries; those below are short forms, too, and their number is
-   a part of the column. */
+/* The kinds of entries. Kinds 0 to 9 are on the line of the entry before, and
+   are a part of the column: PY_CODE_LOCATION_INFO_SHORT0 and so on. */
 enum {
-    ONE_LINE = 10, /* and 11, 12: so many lines further down */
-    NO_COLUMNS = 13,
-    LONG = 14,
-    NONE = 15,
+    ONE_LINE = 10,   /* 10 to 12: this many lines after the entry before */
+    NO_COLUMNS = 13, /* only lines */
+    LONG = 14,       /* with all four numbers */
+    NONE = 15,       /* no location */
 };
 
 typedef struct {
@@ -16,7 +16,7 @@ typedef struct {
     const uint8_t *end;
 } Reader;
 
-/* Beyond the end of a table that was cut short there are zeros. */
+/* A table that was cut short continues with zeros. */
 static unsigned
 read_byte(Reader *reader)
 {
@@ -43,8 +43,8 @@ read_signed_varint(Reader *reader)
     return value & 1 ? -magnitude : magnitude;
 }
 
-/* Reads the rest of an entry. `line` is that of the entry before, and becomes
-   that of this one. */
+/* Reads the rest of an entry. `line` is the line of the entry before, and
+   becomes the line of this one. */
 static Location
 read_entry(Reader *reader, int kind, int *line)
 {

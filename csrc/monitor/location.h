@@ -1,6 +1,9 @@
-/* Where in its source file an instruction comes from: the location table of a
- * code object, co_linetable (Objects/locations.md in CPython 3.11 and 3.12,
- * InternalDocs/code_objects.md since; PEP 657).
+/* Where in its source file an instruction comes from: decodes the location
+ * table of a code object, co_linetable. PEP 657 introduced it; its format is
+ * in CPython's Objects/locations.md (3.11 and 3.12) and in
+ * InternalDocs/code_objects.md since.
+ *
+ * Pure arithmetic: no Python object.
  */
 
 #ifndef GILDEMO_LOCATION_H
@@ -9,17 +12,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What one of co_positions() says: lines count from 1, columns are bytes from
-   0, and -1 stands for None. */
+/* As in co_positions(), with -1 instead of None. */
 typedef struct {
-    int line;
-    int end_line;
-    int column;
+    int line;     /* from 1 */
+    int end_line; /* from 1 */
+    int column;   /* in bytes, from 0 */
     int end_column;
 } Location;
 
-/* The location of an instruction, given as its index in code units; of -1, for
-   code that has not begun, the first line. */
+/* Returns the location of an instruction, given by its index in code units. If
+   that is -1, the code has not begun, and the line is `first_line`. */
 Location location_of(const uint8_t *table, size_t size, int first_line,
                      int instruction);
 

@@ -111,6 +111,38 @@ os_thread_ask_for_prompt_wakeups(void)
     (void)prctl(PR_SET_TIMERSLACK, 1UL);
 }
 
+/* Linux shows in which system call each thread sleeps, and lets a process read
+   that about its own threads. */
+OsThreadState
+os_thread_state(unsigned long native_id)
+{
+    OsThreadState state = {OS_THREAD_UNKNOWN, 0, 0};
+    char text[128];
+    (void)snprintf(text, sizeof(text), "/proc/self/task/%lu/syscall",
+                   native_id);
+    const int fd = open(text, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return state;
+    }
+    const ssize_t n = read(fd, text, sizeof(text) - 1);
+    (void)close(fd);
+    if (n <= 0) {
+        return state;
+    }
+    text[n] = '\0';
+    /* The number of the system call and its arguments, or "running". */
+    unsigned long argument = 0;
+    if (sscanf(text, "%ld %lx", &state.system_call, &argument) < 1) {
+        state.activity = OS_THREAD_RUNS;
+        return state;
+    }
+    state.activity = OS_THREAD_SLEEPS;
+    if (state.system_call == SYS_futex) {
+        state.futex = argument;
+    }
+    return state;
+}
+
 #else
 
 int64_t
@@ -145,45 +177,11 @@ os_thread_ask_for_prompt_wakeups(void)
 {
 }
 
-#endif
-
-#if defined(__linux__) && defined(__GLIBC__)
-
-/* Linux shows in which system call each thread sleeps, and lets a process read
-   that about its own threads. glibc waits for a condition variable in a futex
-   that is a part of it; other C libraries have the futex on the stack. */
-int
-os_thread_sleeps_in(unsigned long native_id, uintptr_t begin, uintptr_t end)
-{
-    char text[128];
-    (void)snprintf(text, sizeof(text), "/proc/self/task/%lu/syscall",
-                   native_id);
-    const int fd = open(text, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return -1;
-    }
-    const ssize_t n = read(fd, text, sizeof(text) - 1);
-    (void)close(fd);
-    if (n <= 0) {
-        return -1;
-    }
-    text[n] = '\0';
-    /* The number of the system call and its arguments, or "running". */
-    long number;
-    unsigned long address;
-    return sscanf(text, "%ld %lx", &number, &address) == 2
-           && number == SYS_futex && address >= begin && address < end;
-}
-
-#else
-
-int
-os_thread_sleeps_in(unsigned long native_id, uintptr_t begin, uintptr_t end)
+OsThreadState
+os_thread_state(unsigned long native_id)
 {
     (void)native_id;
-    (void)begin;
-    (void)end;
-    return -1;
+    return (OsThreadState){OS_THREAD_UNKNOWN, 0, 0};
 }
 
 #endif

@@ -14,10 +14,21 @@ int64_t os_thread_cpu_time(unsigned long native_id);
 /* The CPU time of the calling thread, in ns. */
 int64_t os_thread_own_cpu_time(void);
 
-/* Whether a thread of this process sleeps in a condition variable between two
-   addresses; -1 if that is unknown. */
-int os_thread_sleeps_in(unsigned long native_id, uintptr_t begin,
-                        uintptr_t end);
+/* What a thread does, for the kernel. */
+typedef enum {
+    OS_THREAD_UNKNOWN, /* the kernel does not tell, or there is no thread */
+    OS_THREAD_RUNS,    /* it has a CPU, or is ready to have one */
+    OS_THREAD_SLEEPS,  /* in a system call, or in a page fault */
+} OsThreadActivity;
+
+typedef struct {
+    OsThreadActivity activity;
+    long system_call; /* its number; -1 in a page fault */
+    uintptr_t futex;  /* the futex that it sleeps in; 0 if it does not */
+} OsThreadState;
+
+/* What a thread of this process does now. */
+OsThreadState os_thread_state(unsigned long native_id);
 
 /* Stores the numbers of the CPUs that the calling thread may use. Returns how
    many there are; 0 if there are more than `size`, or that is unknown. */

@@ -11,9 +11,10 @@ _Static_assert(MAX_NODES * (sizeof(ProfileNode) + sizeof(int32_t))
                        + NODE_SLOTS * sizeof(int32_t)
                        + MAX_CODES * sizeof(Code) + MAX_TEXT_BYTES
                        + (CODE_SLOTS + TEXT_SLOTS) * sizeof(int32_t)
-                       + CODE_CACHE_SIZE * sizeof(KnownCode)
+                       + CODE_CACHE_SETS * CODE_CACHE_SET_SIZE
+                             * sizeof(KnownCode)
                    <= 16 << 20,
-               "the tree and what is known of code fit in 16 MiB");
+               "the tree, the code table and the code cache fit in 16 MiB");
 
 static int64_t
 random_moment(Profile *p)
@@ -31,11 +32,11 @@ profile_init(Profile *profile, uint64_t seed)
     *profile = (Profile){
         .nodes = malloc(MAX_NODES * sizeof(ProfileNode)),
         .slots = malloc(NODE_SLOTS * sizeof(int32_t)),
-        .moved = malloc(MAX_NODES * sizeof(int32_t)),
+        .new_nodes = malloc(MAX_NODES * sizeof(int32_t)),
         .random = seed | 1, /* xorshift can't leave 0 */
     };
     if (code_table_init(&profile->codes) < 0 || profile->nodes == NULL
-        || profile->slots == NULL || profile->moved == NULL) {
+        || profile->slots == NULL || profile->new_nodes == NULL) {
         return -1;
     }
     memset(profile->slots, -1, NODE_SLOTS * sizeof(int32_t));
@@ -46,22 +47,13 @@ profile_init(Profile *profile, uint64_t seed)
     return 0;
 }
 
-void
-profile_free(Profile *profile)
-{
-    free(profile->nodes);
-    free(profile->slots);
-    free(profile->moved);
-    code_table_free(&profile->codes);
-}
-
 int
 profile_copy(const Profile *profile, Profile *copy)
 {
     const size_t size = (size_t)profile->n_nodes * sizeof(ProfileNode);
     *copy = *profile;
     copy->slots = NULL;
-    copy->moved = NULL;
+    copy->new_nodes = NULL;
     copy->nodes = malloc(size);
     if (copy->nodes == NULL) {
         return -1;
@@ -72,6 +64,15 @@ profile_copy(const Profile *profile, Profile *copy)
     }
     memcpy(copy->nodes, profile->nodes, size);
     return 0;
+}
+
+void
+profile_free(Profile *profile)
+{
+    free(profile->nodes);
+    free(profile->slots);
+    free(profile->new_nodes);
+    code_table_free(&profile->codes);
 }
 
 int64_t
@@ -90,8 +91,8 @@ profile_weight(Profile *p, int64_t sample_weight)
     return weight;
 }
 
-/* The node of this frame below its caller's, which is added if it is new.
-   Returns OTHER_NODE if there is no room for it. */
+/* Returns the node of this frame below its caller's, or OTHER_NODE if there is
+   no room. Adds it if it is new. */
 static int32_t
 add_node(Profile *p, int32_t parent, int32_t code, int32_t instruction)
 {
@@ -117,15 +118,15 @@ add_node(Profile *p, int32_t parent, int32_t code, int32_t instruction)
     return p->n_nodes++;
 }
 
-/* A function that calls itself would have a branch for each way through its
-   calls. Of the frames that follow each other with the same code, those with
-   the same instruction are one: the innermost of them, so that the leaf stays
-   what it is, and the set of lines, too. Returns how many are left. */
+/* Direct recursion would add a branch to the tree for each depth. So among
+   consecutive frames of the same code, those with the same instruction become
+   one, the innermost of them: the leaf and the set of lines stay the same.
+   Returns how many frames are left. */
 static int
 fold_recursion(const FrameStack *stack, Frame *folded)
 {
     int n = 0;
-    int run = 0; /* where the frames of this code begin in `folded` */
+    int run = 0; /* the first index in `folded` with this code */
     for (int i = 0; i < stack->n; i++) {
         const Frame frame = stack->frames[i];
         if (n > 0 && folded[n - 1].code != frame.code) {
@@ -142,13 +143,13 @@ fold_recursion(const FrameStack *stack, Frame *folded)
     return n;
 }
 
-void
+int32_t
 profile_add(Profile *p, int32_t thread, const FrameStack *stack,
             int64_t weight, int waiters)
 {
     int32_t at = add_node(p, NO_NODE, NO_CODE, thread);
     if (stack != NULL) {
-        Frame folded[MOST_FRAMES];
+        Frame folded[MAX_FRAMES];
         int n = fold_recursion(stack, folded);
         if (!stack->complete && at != OTHER_NODE) {
             at = add_node(p, at, OTHER_CODE, 0);
@@ -163,32 +164,34 @@ profile_add(Profile *p, int32_t thread, const FrameStack *stack,
     node->caused += weight * waiters;
     node->samples++;
     node->squared_weights += (double)weight * (double)weight;
+    return at;
 }
 
-void
+const int32_t *
 profile_renumber(Profile *p, const int32_t *new_indexes)
 {
-    /* The tree is built again, at the same place: a node never comes later
-       than it was, and its parent is there before. */
-    int32_t *moved = p->moved;
+    /* Builds the tree again in the same memory: the new index of a node is not
+       larger than the old one, and its parent comes before it. */
+    int32_t *new_nodes = p->new_nodes;
     const int32_t n_nodes = p->n_nodes;
     p->n_nodes = OTHER_NODE + 1;
-    moved[OTHER_NODE] = OTHER_NODE;
+    new_nodes[OTHER_NODE] = OTHER_NODE;
     memset(p->slots, -1, NODE_SLOTS * sizeof(int32_t));
     for (int32_t i = OTHER_NODE + 1; i < n_nodes; i++) {
         const ProfileNode old = p->nodes[i];
         if (old.parent == NO_NODE) {
-            moved[i] =
+            new_nodes[i] =
                 add_node(p, NO_NODE, old.code, new_indexes[old.instruction]);
         }
         else {
-            moved[i] =
-                add_node(p, moved[old.parent], old.code, old.instruction);
+            new_nodes[i] =
+                add_node(p, new_nodes[old.parent], old.code, old.instruction);
         }
-        ProfileNode *node = &p->nodes[moved[i]];
+        ProfileNode *node = &p->nodes[new_nodes[i]];
         node->held += old.held;
         node->caused += old.caused;
         node->samples += old.samples;
         node->squared_weights += old.squared_weights;
     }
+    return new_nodes;
 }

@@ -1,6 +1,6 @@
 /* See safe_copy.h. */
 
-#define _GNU_SOURCE /* for syscall() and memfd_create() under -std=c11 */
+#define _GNU_SOURCE /* for syscall(), memfd_create() and madvise() */
 #include "safe_copy.h"
 
 #include <fcntl.h>
@@ -18,10 +18,10 @@
 
 struct SafeCopyWay {
     const char *name;
-    /* Sets fd if the way needs one. Returns 0, or -1 if it can't be used. */
+    /* Sets fd if this way needs one. Returns 0, or -1 if it can't be used. */
     int (*open)(SafeCopy *copy);
-    /* Copies the ranges to the end of the buffer, which has room for them.
-       Returns how many bytes it copied; nothing, or less than 0, if none. */
+    /* Copies the ranges to the end of what is used of the buffer, which has
+       room for them. Returns how many bytes it copied, or -1. */
     ssize_t (*append)(SafeCopy *copy, const struct iovec *ranges, int n);
 };
 
@@ -44,13 +44,13 @@ size_of(const struct iovec *ranges, int n)
 
 #ifdef __linux__
 
-/* Here and below, syscall() keeps clear of the sanitizers, whose wrappers
-   would report a read of freed memory. */
+/* These call syscall(), because AddressSanitizer has wrappers for the
+   functions of libc, which would report a read of freed memory. */
 
-/* This process writes to itself. The memory that it reads is the local side,
-   which the kernel copies from as for any write(); only the pages of the
-   buffer, the remote side, get pinned. process_vm_readv() would pin a page for
-   each range, and take ten times as long. */
+/* The process writes to itself. The kernel reads the local side as for any
+   write(), and pins only the pages of the remote side, which is the buffer.
+   process_vm_readv() would pin a page for each range, and take ten times as
+   long. */
 static ssize_t
 append_by_process_vm_writev(SafeCopy *copy, const struct iovec *ranges, int n)
 {
@@ -59,11 +59,11 @@ append_by_process_vm_writev(SafeCopy *copy, const struct iovec *ranges, int n)
                    &to, 1UL, 0UL);
 }
 
-/* The program may close descriptors that it does not know, and get the same
-   number for a file of its own. Written to by this, the file would be lost, so
-   this thread leaves the table of descriptors that it shares. */
+/* Gives this thread its own table of file descriptors. In the shared one, the
+   program may close a descriptor that it does not know, and then open a file
+   that gets the same number: this thread would overwrite that file. */
 static int
-leave_descriptors(void)
+unshare_descriptors(void)
 {
     const unsigned int unshare = 1U << 1; /* CLOSE_RANGE_UNSHARE */
     return (int)syscall(SYS_close_range, 0U, ~0U, unshare);
@@ -72,7 +72,7 @@ leave_descriptors(void)
 static int
 open_memfd(SafeCopy *copy)
 {
-    if (leave_descriptors() < 0) {
+    if (unshare_descriptors() < 0) {
         return -1;
     }
     copy->fd = memfd_create("gildemo", MFD_CLOEXEC);
@@ -142,7 +142,7 @@ append_by_mach_vm_read(SafeCopy *copy, const struct iovec *ranges, int n)
 
 #endif /* __APPLE__ */
 
-/* The fastest first. */
+/* In the order in which they are tried: the fastest first. */
 static const SafeCopyWay ways[] = {
 #ifdef __linux__
     {"process_vm_writev", open_nothing, append_by_process_vm_writev},
@@ -155,8 +155,8 @@ static const SafeCopyWay ways[] = {
     {NULL, open_nothing, NULL},
 };
 
-/* Whether it copies, right to the end of the buffer, what is there, and
-   refuses what is not. Page 0 is never mapped. */
+/* Whether it copies what is mapped, up to the end of the buffer, and refuses
+   what is not: page 0. */
 static int
 works(SafeCopy *copy)
 {
@@ -170,6 +170,18 @@ works(SafeCopy *copy)
     const int refused = safe_copy_add(copy, &bad, 1) == 0;
     safe_copy_clear(copy);
     return copied && refused;
+}
+
+/* This thread does not exist in the child of a fork(), so nothing would free
+   the buffer there. */
+static void
+keep_from_children(const SafeCopy *copy)
+{
+#ifdef MADV_DONTFORK
+    (void)madvise(copy->buffer, SAFE_COPY_BYTES, MADV_DONTFORK);
+#else
+    (void)copy;
+#endif
 }
 
 static void
@@ -188,17 +200,18 @@ safe_copy_open(SafeCopy *copy)
     void *buffer = mmap(NULL, SAFE_COPY_BYTES, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (buffer == MAP_FAILED) {
-        return "there is no memory for it";
+        return "there is not enough memory";
     }
     copy->buffer = buffer;
     for (copy->way = ways; copy->way->append != NULL; copy->way++) {
         if (copy->way->open(copy) == 0 && works(copy)) {
+            keep_from_children(copy);
             return NULL;
         }
         close_fd(copy);
     }
     safe_copy_close(copy);
-    return "this system lets no thread copy memory that may be gone";
+    return "this system lets no thread copy memory that may be unmapped";
 }
 
 void
@@ -250,19 +263,20 @@ safe_copy_add(SafeCopy *copy, const struct iovec *ranges, int n)
 const char *
 safe_copy_find(SafeCopy *copy, uintptr_t address, size_t size)
 {
-    /* What is looked for is mostly where the last was, or right after. */
+    /* It is mostly in the same range as the last time, or in the next one. */
     int i = copy->last_found;
     for (int k = 0; k < copy->n; k++, i++) {
         if (i == copy->n) {
             i = 0;
         }
-        /* Any address may be asked for, also one so close to the last one that
-           the end would be 0. */
+        const uintptr_t begin = (uintptr_t)copy->ranges[i].iov_base;
         const size_t length = copy->ranges[i].iov_len;
-        const size_t offset = address - (uintptr_t)copy->ranges[i].iov_base;
-        if (size <= length && offset <= length - size) {
+        /* An address that was read from freed memory may be anything, so its
+           sum with the size may wrap around. */
+        if (address >= begin && address - begin <= length
+            && size <= length - (address - begin)) {
             copy->last_found = i;
-            return copy->copies[i] + offset;
+            return copy->copies[i] + (address - begin);
         }
     }
     return NULL;

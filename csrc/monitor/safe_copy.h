@@ -1,10 +1,11 @@
-/* Copies of this process's own memory that can't fault.
+/* Copies memory of this process that may be freed meanwhile, without faulting.
  *
  * A thread that is not attached reads memory that its owner may free at any
- * moment. A plain load of it may crash the process. The kernel, asked to copy
- * it, stops where nothing is mapped and says how far it came.
+ * time, and an ordinary load of an unmapped address would crash the process.
+ * Here the kernel copies: at an unmapped address it stops, and returns how
+ * much it has copied.
  *
- * No Python object and no lock is touched here.
+ * No lock and no Python object.
  */
 
 #ifndef GILDEMO_SAFE_COPY_H
@@ -15,44 +16,44 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-/* What one SafeCopy holds: so many bytes, from so many ranges. */
+/* A SafeCopy has room for so many bytes, from so many ranges. */
 #define SAFE_COPY_BYTES (1 << 18)
 #define SAFE_COPY_RANGES 96
 
 typedef struct SafeCopyWay SafeCopyWay;
 
 typedef struct {
-    const SafeCopyWay *way;
-    pid_t pid;
-    int fd;       /* -1 where the way needs none */
-    char *buffer; /* SAFE_COPY_BYTES */
-    size_t used;
-    struct iovec ranges[SAFE_COPY_RANGES]; /* where it was copied from */
-    const char *copies[SAFE_COPY_RANGES];  /* in the buffer */
-    int n;
-    int last_found; /* in `ranges` */
+    const SafeCopyWay *way;                /* how it copies */
+    pid_t pid;                             /* of this process */
+    int fd;                                /* -1 if the way needs none */
+    char *buffer;                          /* SAFE_COPY_BYTES */
+    size_t used;                           /* bytes in use in the buffer */
+    struct iovec ranges[SAFE_COPY_RANGES]; /* what was copied */
+    const char *copies[SAFE_COPY_RANGES];  /* of the ranges, in the buffer */
+    int n;                                 /* how many ranges were copied */
+    int last_found;                        /* an index in `ranges` */
 } SafeCopy;
 
-/* Call it in the thread that will copy, which must be a native thread with no
-   other work: some ways give it a table of file descriptors of its own, with
-   none of the process's. It should have all signals blocked. Returns NULL, or
-   why nothing can be copied here. */
+/* Must be called in the thread that will copy: a native thread that does
+   nothing else and blocks all signals. In some ways of copying, it gets its
+   own, empty table of file descriptors. Returns NULL, or the reason why memory
+   can't be copied here; then nothing has to be closed. */
 const char *safe_copy_open(SafeCopy *copy);
 void safe_copy_close(SafeCopy *copy);
-/* How it copies: the name of a system call or a file. */
+/* Returns the name of the system call or the file by which it copies. */
 const char *safe_copy_way(const SafeCopy *copy);
 
-/* Forgets all copies. */
+/* Drops all copies. */
 void safe_copy_clear(SafeCopy *copy);
-/* Copies these ranges, one after another in this order. Returns how many could
-   be copied completely: those before the first one that could not. */
+/* Copies the ranges in this order, up to the first one that can't be copied
+   completely. Returns how many it copied; 0 if there is no room for all. */
 int safe_copy_add(SafeCopy *copy, const struct iovec *ranges, int n);
-/* Whether so many more ranges and bytes fit in. */
+/* Whether there is room for so many more ranges and bytes. */
 int safe_copy_has_room(const SafeCopy *copy, int n, size_t size);
-/* The copy of what was at this address, or NULL. */
+/* Returns the copy of what was at this address, or NULL. */
 const char *safe_copy_find(SafeCopy *copy, uintptr_t address, size_t size);
 
-/* Both at once, for a single range. */
+/* Copies one range. Returns the copy, or NULL. */
 const char *safe_copy_read(SafeCopy *copy, uintptr_t address, size_t size);
 
 #endif /* GILDEMO_SAFE_COPY_H */

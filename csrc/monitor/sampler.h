@@ -1,4 +1,5 @@
-/* Samples one GIL from native threads, and keeps what the samples show.
+/* Samples one GIL from native threads, and keeps what the samples show. This
+ * owns the lock that protects the sums.
  *
  * The native threads have no thread state and touch no Python object.
  */
@@ -8,6 +9,7 @@
 
 #include "gil_state.h"
 #include "history.h"
+#include "profile.h"
 #include "sampling_plan.h"
 #include "sites.h"
 
@@ -15,8 +17,8 @@
 
 typedef struct Sampler Sampler;
 
-/* The calling thread must be attached. Returns NULL with errno set if there is
-   no memory, or no native thread can be started. */
+/* Must be called attached. Returns NULL with errno set if there is no memory,
+   or no native thread can be started. */
 Sampler *sampler_start(const GilState *gil, Intervals intervals,
                        int with_sites);
 /* Takes no more samples. Returns at once. */
@@ -24,14 +26,16 @@ void sampler_halt(Sampler *sampler);
 /* Then waits for the native threads to end, for about 20 ms. They never take
    the GIL, so the caller may hold it. */
 void sampler_join(Sampler *sampler);
-/* Then, once, releases what was used to read stacks. The calling thread must
-   be attached. */
+/* Then, once, releases what was used to read stacks. Must be called attached.
+ */
 void sampler_close_sites(Sampler *sampler);
 
 /* What was seen so far. */
 typedef struct {
     History history;
-    SitesCopy sites;
+    int has_sites; /* 0 if the rest is not set */
+    SitesSums sites;
+    Profile profile;
 } SamplerCopy;
 
 /* Returns 0, or -1 if there is no memory, with nothing to be freed. */

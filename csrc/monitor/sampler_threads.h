@@ -30,8 +30,9 @@ typedef struct {
 } NextSample;
 
 /* Called with the lock, with a sample of the GIL taken at `time`, which is not
-   before the deadline, and the calling thread's own means to copy memory; NULL
-   if it has none. Returns which sample to take next. */
+   before the deadline. `copy` was opened by the calling thread; it is NULL if
+   memory can't be copied, or need not be. Returns which sample to take next.
+   */
 typedef NextSample (*OnSample)(void *arg, const GilSample *sample,
                                int64_t time, SafeCopy *copy);
 
@@ -43,12 +44,12 @@ typedef struct {
     pthread_t thread;
     int64_t cpu_time; /* ns; with the lock */
     SafeCopy copy;
-    int can_copy;
+    int can_copy; /* whether `copy` is open */
 } SamplerThread;
 
 struct SamplerThreads {
     const GilState *gil;
-    int copies; /* whether on_sample is to have means to copy memory */
+    int copies; /* whether on_sample needs to copy memory */
     pthread_mutex_t *lock;
     OnSample on_sample;
     void *arg;

@@ -47,8 +47,8 @@ typedef struct {
     int handoffs;        /* ... by another thread than the sample before */
 
     /* All strata. */
-    double spread;      /* mean variance of a sample within a stratum, */
-    int memory;         /* over about so many of the newest strata */
+    double spread;      /* mean variance of a sample within a stratum */
+    int memory;         /* how many strata that is the mean of */
     double weight;      /* sum over all samples; ns */
     double held_weight; /* sum over those that found the GIL held; ns */
     double variance;    /* of held_weight, without this stratum; ns squared */
@@ -56,9 +56,9 @@ typedef struct {
 
 void sampling_plan_init(SamplingPlan *plan, Intervals intervals, int64_t now,
                         uint64_t seed);
-/* The sample for plan->deadline was taken at `time`: did it find the GIL held,
-   and held by another thread than the sample before? Sets the next deadline,
-   and returns the sample's weight in ns. */
+/* Call this when the sample for plan->deadline has been taken, at `time`. Sets
+   the next deadline, and returns the sample's weight in ns. held: it found the
+   GIL held. handoff: by another thread than the sample before. */
 int64_t sampling_plan_add_sample(SamplingPlan *plan, int64_t time, int held,
                                  int handoff);
 /* Returns the variance of plan->held_weight, in ns squared. */

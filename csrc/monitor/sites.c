@@ -2,17 +2,15 @@
 
 #include "sites.h"
 
+#include <string.h>
+
 #define MAX(a, b) ((a) > (b) ? (a) : (b))
 
 int
-sites_open(Sites *sites, int wanted, int waiters_known, uint64_t seed)
+sites_open(Sites *sites, int waiters_known, uint64_t seed)
 {
-    sites->wanted = wanted;
     sites->sums = (SitesSums){.waiters_known = waiters_known};
     sites->held_since = -1;
-    if (!wanted) {
-        return 0;
-    }
     if (profile_init(&sites->profile, seed) < 0) {
         profile_free(&sites->profile);
         return -1;
@@ -22,16 +20,10 @@ sites_open(Sites *sites, int wanted, int waiters_known, uint64_t seed)
     return 0;
 }
 
-int
-sites_read_stacks(const Sites *sites)
-{
-    return sites->wanted && sites->sums.unavailable == NULL;
-}
-
 void
 sites_close(Sites *sites)
 {
-    if (sites_read_stacks(sites)) {
+    if (sites->sums.unavailable == NULL) {
         frames_close(&sites->frames);
     }
 }
@@ -39,14 +31,12 @@ sites_close(Sites *sites)
 void
 sites_free(Sites *sites)
 {
-    if (sites->wanted) {
-        profile_free(&sites->profile);
-    }
+    profile_free(&sites->profile);
 }
 
-/* A waiting thread wakes up every 5 ms to request the GIL, and is not counted
-   until it sleeps again. But as long as the GIL has not changed hands, it
-   still waits. */
+/* Returns how many threads wait; 0 if unknown. A waiting thread wakes up every
+   5 ms to request the GIL, and does not count until it sleeps again. But as
+   long as the GIL has not changed hands, it still waits. */
 static int
 waiters_in_hold(Sites *sites, const HeldSample *sample)
 {
@@ -57,16 +47,13 @@ waiters_in_hold(Sites *sites, const HeldSample *sample)
     return sites->waiters;
 }
 
-void
+int32_t
 sites_add_sample(Sites *sites, SafeCopy *copy, const HeldSample *sample)
 {
-    if (!sites_read_stacks(sites)) {
-        return;
-    }
     const int waiters = waiters_in_hold(sites, sample);
     const int64_t weight = profile_weight(&sites->profile, sample->weight);
-    if (weight == 0) {
-        return;
+    if (weight == 0 || sites->sums.unavailable != NULL) {
+        return NO_NODE;
     }
     FramesOutcome outcome = FRAMES_GONE;
     if (copy != NULL && sample->id != 0) {
@@ -75,31 +62,41 @@ sites_add_sample(Sites *sites, SafeCopy *copy, const HeldSample *sample)
     }
     sites->sums.stacks++;
     sites->sums.torn += outcome == FRAMES_TORN;
-    profile_add(&sites->profile, sample->thread,
-                outcome == FRAMES_READ ? &sites->stack : NULL, weight,
-                waiters);
+    const int is_read = outcome == FRAMES_READ;
+    const int32_t node =
+        profile_add(&sites->profile, sample->thread,
+                    is_read ? &sites->stack : NULL, weight, waiters);
+    return is_read ? node : NO_NODE;
 }
 
-void
-sites_renumber(Sites *sites, const int32_t *new_indexes)
+static int
+ends_with(Text text, const char *end)
 {
-    if (sites->wanted) {
-        profile_renumber(&sites->profile, new_indexes);
-    }
+    const size_t size = strlen(end);
+    return text.size >= size
+           && memcmp(text.bytes + text.size - size, end, size) == 0;
+}
+
+/* In these files of the standard library, threads sleep until they get work,
+   or until other threads have done theirs. */
+static int
+is_file_of_idle_threads(Text file)
+{
+    return ends_with(file, "/threading.py") || ends_with(file, "/queue.py")
+           || strstr(file.bytes, "/concurrent/futures/") != NULL
+           || strstr(file.bytes, "/multiprocessing/") != NULL;
 }
 
 int
-sites_copy(const Sites *sites, SitesCopy *copy)
+sites_is_idle(Sites *sites, SafeCopy *copy, const void *tstate, uint64_t id)
 {
-    copy->wanted = sites->wanted;
-    copy->sums = sites->sums;
-    return sites->wanted ? profile_copy(&sites->profile, &copy->profile) : 0;
-}
-
-void
-sites_copy_free(SitesCopy *copy)
-{
-    if (copy->wanted) {
-        profile_free(&copy->profile);
+    if (copy == NULL || sites->sums.unavailable != NULL
+        || frames_read(&sites->frames, copy, tstate, id, &sites->stack)
+               != FRAMES_READ
+        || sites->stack.n == 0) {
+        return -1;
     }
+    const CodeTable *codes = &sites->profile.codes;
+    const Code *code = &codes->codes[sites->stack.frames[0].code];
+    return is_file_of_idle_threads(code_table_text(codes, code->file));
 }

@@ -1,5 +1,7 @@
-/* Where the GIL is held: at some of the samples, the holder's stack is read,
- * and added to a profile together with the number of threads that wait.
+/* Where the GIL is held: reads the holder's stack at some of the samples, and
+ * adds it to a profile together with the number of threads that wait.
+ *
+ * No lock.
  */
 
 #ifndef GILDEMO_SITES_H
@@ -14,52 +16,45 @@
 /* A sample with a holder. */
 typedef struct {
     int32_t thread;     /* an index in History.threads */
-    const void *tstate; /* its thread state, */
-    uint64_t id;        /* and the id of that; 0 if it is unknown */
+    const void *tstate; /* the address of its thread state */
+    uint64_t id;        /* of the thread state; 0 if unknown */
     int64_t weight;     /* ns of time that the sample stands for */
-    int64_t held_since; /* tells one hold from another */
+    int64_t held_since; /* when this hold began; ns */
     int waiters;        /* how many threads wait now; -1 if unknown */
 } HeldSample;
 
 typedef struct {
     const char *unavailable; /* why no stack can be read, or NULL */
-    int waiters_known;
-    int64_t stacks; /* how many were to be read */
-    int64_t torn;   /* how many of them changed each time */
+    int waiters_known;       /* 0 if samples do not say how many wait */
+    int64_t stacks;          /* how many stacks were to be read */
+    int64_t torn;            /* how many changed each time they were read */
 } SitesSums;
 
 typedef struct {
-    int wanted; /* otherwise all functions do nothing */
     SitesSums sums;
     Profile profile;
     Frames frames;
     FrameStack stack;   /* scratch */
-    int64_t held_since; /* of the newest sample, */
-    int waiters;        /* and how many wait in this hold */
+    int64_t held_since; /* of the newest sample */
+    int waiters;        /* how many threads wait in its hold */
 } Sites;
 
-/* Call it attached. Without a way to read stacks, sums.unavailable says why.
+/* Must be called attached. If stacks can't be read, sums.unavailable is set.
    Returns 0, or -1 if there is no memory, with nothing to be freed. */
-int sites_open(Sites *sites, int wanted, int waiters_known, uint64_t seed);
-/* Reads no more stacks. Call it attached, once. */
+int sites_open(Sites *sites, int waiters_known, uint64_t seed);
+/* Releases what is needed to read stacks; the sums and the profile stay. Must
+   be called once, attached, in the same interpreter. */
 void sites_close(Sites *sites);
 void sites_free(Sites *sites);
 
-/* Whether there is something to be read from memory that may be gone. */
-int sites_read_stacks(const Sites *sites);
-/* With the means of the calling thread, or NULL if it has none. */
-void sites_add_sample(Sites *sites, SafeCopy *copy, const HeldSample *sample);
-/* Thread i has become new_indexes[i]. */
-void sites_renumber(Sites *sites, const int32_t *new_indexes);
-
-typedef struct {
-    int wanted; /* otherwise the rest is not set */
-    SitesSums sums;
-    Profile profile;
-} SitesCopy;
-
-/* Returns 0, or -1 if there is no memory, with nothing to be freed. */
-int sites_copy(const Sites *sites, SitesCopy *copy);
-void sites_copy_free(SitesCopy *copy);
+/* `copy` was opened by the calling thread, or is NULL. Returns the node of the
+   holder's stack, or NO_NODE if that was not read. */
+int32_t sites_add_sample(Sites *sites, SafeCopy *copy,
+                         const HeldSample *sample);
+/* Returns 1 if a thread that sleeps has no work: its innermost frame is in
+   threading, queue, concurrent.futures or multiprocessing. Returns 0 if it is
+   elsewhere, and -1 if that is unknown. */
+int sites_is_idle(Sites *sites, SafeCopy *copy, const void *tstate,
+                  uint64_t id);
 
 #endif /* GILDEMO_SITES_H */

@@ -6,13 +6,25 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "row_type.h"
 #include "sampler.h"
 
-#define N_SNAPSHOT_TYPES 7
+/* Indexes in SnapshotTypes.types. */
+enum {
+    SNAPSHOT,
+    THREAD_SUMS,
+    SEGMENT,
+    STATE_CHANGE,
+    LONG_HOLD,
+    RAW_PROFILE,
+    RAW_CODE,
+    RAW_NODE,
+    N_SNAPSHOT_TYPES
+};
 
 /* Heap types: they belong in the module's state. */
 typedef struct {
-    PyTypeObject *types[N_SNAPSHOT_TYPES];
+    RowType types[N_SNAPSHOT_TYPES];
 } SnapshotTypes;
 
 /* Makes the types, and adds them to the module. Returns 0, or -1 with an

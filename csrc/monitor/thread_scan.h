@@ -1,5 +1,7 @@
-/* Looks at threads other than the holder of the GIL: whether they wait for it,
- * and how much CPU time they have used.
+/* What all threads do: a scan looks at some of them, in turn, and adds what
+ * each one does to the history.
+ *
+ * No lock and no Python object.
  */
 
 #ifndef GILDEMO_THREAD_SCAN_H
@@ -8,6 +10,8 @@
 #include "gil_state.h"
 #include "history.h"
 #include "known_threads.h"
+#include "safe_copy.h"
+#include "sites.h"
 
 #include <stdint.h>
 
@@ -15,16 +19,17 @@ typedef struct {
     const GilState *gil;
     KnownThreads *known;
     History *history;
+    Sites *sites;         /* NULL if stacks are not wanted */
     int32_t last_scanned; /* an index in known->list */
 } ThreadScan;
 
-/* Whether scans can see who waits, which they try with the calling thread. */
-int thread_scan_sees_waiting(const ThreadScan *scan);
-/* Looks at some of the threads, in turn. */
-void thread_scan(ThreadScan *scan);
-/* The newest sample has another holder: `last_holder` held the GIL before, for
-   `last_hold` ns. */
-void thread_scan_note_handoff(ThreadScan *scan, int32_t last_holder,
-                              int64_t last_hold);
+/* Whether a scan can see which threads wait for the GIL. */
+int thread_scan_sees_waiting(void);
+/* Scans the next threads. `copy` was opened by the calling thread, or is NULL.
+ */
+void thread_scan_run(ThreadScan *scan, SafeCopy *copy);
+/* Whether the thread sleeps until it gets the GIL. */
+int thread_scan_sleeps_for_gil(const ThreadScan *scan,
+                               unsigned long native_id);
 
 #endif /* GILDEMO_THREAD_SCAN_H */

@@ -13,7 +13,7 @@ timeline_init(Timeline *timeline)
 {
     *timeline = (Timeline){
         .segments = calloc(MAX_SEGMENTS, sizeof(Segment)),
-        .changes = calloc(MAX_CHANGES, sizeof(WaitChange)),
+        .changes = calloc(MAX_CHANGES, sizeof(StateChange)),
         .last_change = calloc(MAX_THREADS, sizeof(int32_t)),
     };
     return timeline->segments != NULL && timeline->changes != NULL
@@ -40,7 +40,7 @@ timeline_copy(const Timeline *timeline, Timeline *copy)
                                sizeof(Segment)),
         .n_segments = timeline->n_segments,
         .changes = copy_items(timeline->changes, timeline->n_changes,
-                              sizeof(WaitChange)),
+                              sizeof(StateChange)),
         .n_changes = timeline->n_changes,
         .resolution = timeline->resolution,
     };
@@ -103,35 +103,37 @@ timeline_add_segment(Timeline *timeline, int64_t begin, int32_t holder)
     }
     const int32_t n = timeline->n_segments;
     if (n == 0 || timeline->segments[n - 1].holder != holder) {
-        timeline->segments[timeline->n_segments++] = (Segment){begin, holder};
+        timeline->segments[timeline->n_segments++] =
+            (Segment){begin, holder, NO_STACK};
     }
 }
 
-/* Drops each pair of successive changes of a thread, that is, a wait or the
-   time between two waits, that is shorter than the resolution. */
-static void
-drop_short_waits(Timeline *timeline)
+void
+timeline_set_node(Timeline *timeline, int32_t node)
 {
-    WaitChange *const changes = timeline->changes;
+    timeline->segments[timeline->n_segments - 1].node = node;
+}
+
+/* A state that lasts for less than the resolution is left out: the state
+   before it lasts until the next change. */
+static void
+drop_short_states(Timeline *timeline)
+{
+    StateChange *const changes = timeline->changes;
     for (int32_t i = 0; i < MAX_THREADS; i++) {
         timeline->last_change[i] = -1;
     }
-    for (int32_t i = 0; i < timeline->n_changes; i++) {
-        int32_t *last = &timeline->last_change[changes[i].thread];
-        if (*last >= 0
-            && changes[i].time - changes[*last].time < timeline->resolution) {
-            changes[i].thread = NOBODY;
-            changes[*last].thread = NOBODY;
-            *last = -1;
-        }
-        else {
-            *last = i;
-        }
-    }
     int32_t kept = 0;
     for (int32_t i = 0; i < timeline->n_changes; i++) {
-        if (changes[i].thread != NOBODY) {
-            changes[kept++] = changes[i];
+        const StateChange change = changes[i];
+        int32_t *last = &timeline->last_change[change.thread];
+        if (*last >= 0
+            && change.time - changes[*last].time < timeline->resolution) {
+            changes[*last] = change;
+        }
+        else {
+            *last = kept;
+            changes[kept++] = change;
         }
     }
     timeline->n_changes = kept;
@@ -141,15 +143,15 @@ static void
 coarsen_changes(Timeline *timeline)
 {
     set_first_resolution(timeline);
-    drop_short_waits(timeline);
+    drop_short_states(timeline);
     while (timeline->n_changes > MAX_CHANGES / 2) {
         timeline->resolution *= 2;
-        drop_short_waits(timeline);
+        drop_short_states(timeline);
     }
 }
 
 void
-timeline_add_change(Timeline *timeline, WaitChange change)
+timeline_add_change(Timeline *timeline, StateChange change)
 {
     if (timeline->n_changes == MAX_CHANGES) {
         coarsen_changes(timeline);
@@ -179,7 +181,7 @@ renumber_changes(Timeline *timeline, const int32_t *new_indexes)
 {
     int32_t kept = 0;
     for (int32_t i = 0; i < timeline->n_changes; i++) {
-        WaitChange change = timeline->changes[i];
+        StateChange change = timeline->changes[i];
         change.thread = new_indexes[change.thread];
         if (change.thread != OTHER_THREADS) {
             timeline->changes[kept++] = change;

@@ -1,4 +1,4 @@
-/* Who held the GIL when, and who waited for it: two tables of bounded size.
+/* Who held the GIL when, and what the threads did: two tables of bounded size.
  *
  * When a table is full, what is shorter than the resolution is left out, and
  * the resolution gets coarser if that is not enough.
@@ -8,6 +8,8 @@
 
 #ifndef GILDEMO_TIMELINE_H
 #define GILDEMO_TIMELINE_H
+
+#include "run_state.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -21,41 +23,45 @@
 #define OTHER_THREADS 0
 /* Instead of an index: no thread held the GIL. */
 #define NOBODY (-1)
+/* Instead of the node of a profile. */
+#define NO_STACK (-1)
 
 /* The holder changed. A segment ends where the next one begins. */
 typedef struct {
     int64_t begin;  /* ns on the monotonic clock */
     int32_t holder; /* an index, or NOBODY */
+    int32_t node;   /* of the last stack read in it; NO_STACK if none was */
 } Segment;
 
-/* A thread began or ceased to wait for the GIL. */
+/* A thread was seen in another state than before. */
 typedef struct {
-    int64_t time;    /* ns on the monotonic clock */
-    int32_t thread;  /* an index */
-    int32_t waiting; /* 1 if it began to */
-} WaitChange;
+    int64_t time;   /* ns on the monotonic clock */
+    int32_t thread; /* an index */
+    RunState state; /* from then on */
+} StateChange;
 
 typedef struct {
     Segment *segments;
     int32_t n_segments;
-    WaitChange *changes;
+    StateChange *changes;
     int32_t n_changes;
-    int64_t resolution;   /* ns; shorter segments and waits may be left out */
+    int64_t resolution;   /* ns; what is shorter may be left out */
     int32_t *last_change; /* scratch: for each thread */
 } Timeline;
 
 /* Returns 0, or -1 if there is no memory; then timeline_free() is safe. */
 int timeline_init(Timeline *timeline);
-/* The same. The copy is to be read only. */
+/* The same. The copy is read-only. */
 int timeline_copy(const Timeline *timeline, Timeline *copy);
 void timeline_free(Timeline *timeline);
 
 /* From `begin` on, `holder` holds the GIL. */
 void timeline_add_segment(Timeline *timeline, int64_t begin, int32_t holder);
-/* Each thread's changes must alternate; the first one is that it waits. */
-void timeline_add_change(Timeline *timeline, WaitChange change);
+void timeline_add_change(Timeline *timeline, StateChange change);
+/* The newest segment's holder has this stack. */
+void timeline_set_node(Timeline *timeline, int32_t node);
 /* Thread i gets the index new_indexes[i]. Several may become OTHER_THREADS,
-   whose waits are left out. */
+   whose changes are left out. */
 void timeline_renumber(Timeline *timeline, const int32_t *new_indexes);
 
 /* Returns a copy of `n` items of `size` bytes, to be freed, or NULL. */

@@ -11,32 +11,32 @@
 #define SLEEPERS 3
 #define WORDS (sizeof(pthread_cond_t) / sizeof(uint32_t))
 
-/* glibc: __wrefs, the number of waiters above three bits for other things. */
+/* glibc: __wrefs has three bits of flags below the number of waiters. */
 #define FLAG_BITS 3
 
 typedef struct {
     pthread_mutex_t lock;
-    pthread_cond_t bed;      /* where they sleep */
-    pthread_cond_t all_went; /* `asleep` has changed */
-    int asleep;
-    int awake;
-} Dormitory;
+    pthread_cond_t condition; /* what they sleep in, until `awake` */
+    pthread_cond_t changed;   /* `asleep` has changed */
+    int asleep;               /* how many threads went to sleep */
+    int awake;                /* they have to wake up */
+} Sleepers;
 
 static void *
 sleep_in(void *arg)
 {
-    Dormitory *d = arg;
-    pthread_mutex_lock(&d->lock);
-    d->asleep++;
-    pthread_cond_signal(&d->all_went);
-    while (!d->awake) {
-        pthread_cond_wait(&d->bed, &d->lock);
+    Sleepers *all = arg;
+    pthread_mutex_lock(&all->lock);
+    all->asleep++;
+    pthread_cond_signal(&all->changed);
+    while (!all->awake) {
+        pthread_cond_wait(&all->condition, &all->lock);
     }
-    pthread_mutex_unlock(&d->lock);
+    pthread_mutex_unlock(&all->lock);
     return NULL;
 }
 
-/* The one word that counts the sleepers, or -1. */
+/* Returns the index of the only word that has counted the sleepers, or -1. */
 static int
 find_count(const uint32_t *before, const uint32_t *with, const uint32_t *after)
 {
@@ -64,46 +64,46 @@ waiters_find_offset(void)
 {
     uint32_t before[WORDS], with[WORDS], after[WORDS];
     pthread_t threads[SLEEPERS];
-    Dormitory d = {0};
-    /* As CPython makes the GIL's. */
+    Sleepers all = {0};
+    /* CPython creates the GIL's condition variable like this. */
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
 #ifndef __APPLE__
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
 #endif
-    pthread_mutex_init(&d.lock, NULL);
-    pthread_cond_init(&d.bed, &attributes);
-    pthread_cond_init(&d.all_went, NULL);
+    pthread_mutex_init(&all.lock, NULL);
+    pthread_cond_init(&all.condition, &attributes);
+    pthread_cond_init(&all.changed, NULL);
     pthread_condattr_destroy(&attributes);
-    copy_words(before, &d.bed);
+    copy_words(before, &all.condition);
 
-    /* No signal of the program's is for these threads. */
+    /* Signals are for the program's own threads. */
     sigset_t every, old;
     sigfillset(&every);
     pthread_sigmask(SIG_SETMASK, &every, &old);
     int started = 0;
     while (started < SLEEPERS
-           && pthread_create(&threads[started], NULL, sleep_in, &d) == 0) {
+           && pthread_create(&threads[started], NULL, sleep_in, &all) == 0) {
         started++;
     }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
 
-    /* Each counts itself before it lets go of the lock to sleep. */
-    pthread_mutex_lock(&d.lock);
-    while (d.asleep < started) {
-        pthread_cond_wait(&d.all_went, &d.lock);
+    /* Each thread increments `asleep` before it releases the lock to sleep. */
+    pthread_mutex_lock(&all.lock);
+    while (all.asleep < started) {
+        pthread_cond_wait(&all.changed, &all.lock);
     }
-    copy_words(with, &d.bed);
-    d.awake = 1;
-    pthread_cond_broadcast(&d.bed);
-    pthread_mutex_unlock(&d.lock);
+    copy_words(with, &all.condition);
+    all.awake = 1;
+    pthread_cond_broadcast(&all.condition);
+    pthread_mutex_unlock(&all.lock);
     for (int i = 0; i < started; i++) {
         pthread_join(threads[i], NULL);
     }
-    copy_words(after, &d.bed);
-    pthread_cond_destroy(&d.bed);
-    pthread_cond_destroy(&d.all_went);
-    pthread_mutex_destroy(&d.lock);
+    copy_words(after, &all.condition);
+    pthread_cond_destroy(&all.condition);
+    pthread_cond_destroy(&all.changed);
+    pthread_mutex_destroy(&all.lock);
 
     const int word = find_count(before, with, after);
     return word < 0 ? -1 : word * (int)sizeof(uint32_t);

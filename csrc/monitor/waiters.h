@@ -1,19 +1,20 @@
 /* How many threads sleep in a condition variable.
  *
- * glibc counts them in the condition variable itself, but says neither where
- * nor that it does. So the place is looked for: in a condition variable of
- * one's own, while a known number of threads sleep in it.
+ * glibc keeps this number in the condition variable, but does not document its
+ * offset. So it is searched for in a condition variable of our own, while a
+ * known number of threads sleep in it.
+ *
+ * No Python object.
  */
 
 #ifndef GILDEMO_WAITERS_H
 #define GILDEMO_WAITERS_H
 
-/* Where a pthread_cond_t keeps its count, as an offset in bytes; -1 if it
-   keeps none that could be found. It starts some native threads, and returns
-   when they have ended. */
+/* Returns the offset in bytes of the number in a pthread_cond_t; -1 if none
+   was found. Starts some native threads, and returns when they have ended. */
 int waiters_find_offset(void);
-/* How many threads wait now; -1 where `offset` is -1. One that wakes up at the
-   end of its timeout, to sleep again, is not counted meanwhile. */
+/* Returns how many threads sleep now; -1 if `offset` is -1. A thread that
+   wakes up at the end of its timeout does not count until it sleeps again. */
 int waiters_count(const void *condition, int offset);
 
 #endif /* GILDEMO_WAITERS_H */

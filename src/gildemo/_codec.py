@@ -1,6 +1,8 @@
 """Frozen dataclasses as JSON values, and back, by the type hints of their fields.
 
-A new field needs no change here. To be read from what was written without it, it needs a default.
+A new field needs no change here, but it needs a default, so that JSON without the field can still
+be read. A class whose fields would take too much space sets `has_own_codec = True` and has its own
+`to_dict` and `from_dict`.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ _T = TypeVar("_T")
 
 
 def encode(value: Any) -> Any:
-    """Return a frozen dataclass as what JSON has: dicts, lists, strings, numbers, None."""
+    """Return a frozen dataclass as JSON values: dicts, lists, strings, numbers, bools and None."""
+    if getattr(value, "has_own_codec", False):
+        return value.to_dict()
     if dataclasses.is_dataclass(value):
         return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Enum):
@@ -37,7 +41,7 @@ def decode(cls: type[_T], fields: Mapping[str, Any]) -> _T:
     """Build a dataclass from what `encode` returned, by the type hints of its fields.
 
     Hints may be str, int, float, bool, None, an Enum, a dataclass, and unions, tuples and
-    Mapping[str, ...] of these. Raises ValueError that names the field and its value.
+    Mapping[str, ...] of these. Raises a ValueError that names the field and its value.
     """
     try:
         found: _T = _dataclass(cls, fields)
@@ -49,7 +53,7 @@ def decode(cls: type[_T], fields: Mapping[str, Any]) -> _T:
 
 
 class _InvalidError(ValueError):
-    """A value of the wrong type. Each container adds where in itself the value was."""
+    """A value of the wrong type. Each enclosing container adds its part of the path to it."""
 
     def __init__(self, expected: str, value: object) -> None:
         super().__init__()
@@ -79,8 +83,12 @@ def _decoder(hint: Any) -> _Decoder:
         return functools.partial(_scalar, hint)
     if isinstance(hint, type) and issubclass(hint, Enum):
         return functools.partial(_enum, hint)
+    if getattr(hint, "has_own_codec", False):
+        return functools.partial(_own, hint)
     if dataclasses.is_dataclass(hint):
         return functools.partial(_dataclass, hint)
+    if isinstance(hint, type) and issubclass(hint, tuple) and hasattr(hint, "_fields"):
+        return functools.partial(_named_tuple, hint)
     if origin in (types.UnionType, typing.Union):
         return functools.partial(_union, tuple(map(_decoder, arguments)))
     if origin is tuple and arguments[-1] is Ellipsis:
@@ -125,7 +133,7 @@ def _union(decoders: tuple[_Decoder, ...], value: Any) -> Any:
             return decoder(value)
         except _InvalidError as error:
             errors.append(error)
-    # The one that got furthest into the value is of the type that was meant.
+    # The decoder that got furthest into the value is the one for the intended type.
     deepest = max(errors, key=lambda error: len(error.path))
     if not deepest.path:
         deepest.expected = " or ".join(error.expected for error in errors)
@@ -151,6 +159,12 @@ def _row(decoders: tuple[_Decoder, ...], value: Any) -> tuple[Any, ...]:
     return tuple(decoder(item) for decoder, item in zip(decoders, items, strict=True))
 
 
+def _named_tuple(cls: Any, value: Any) -> Any:
+    hints = typing.get_type_hints(cls)
+    decoders = tuple(_decoder(hints[name]) for name in cls._fields)
+    return cls(*_row(decoders, value))
+
+
 def _mapping(decoder: _Decoder, value: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, item in _checked(Mapping, "an object", value).items():
@@ -169,6 +183,14 @@ def _dataclass(cls: Any, value: Any) -> Any:
             error.path.append(f".{field.name}")
             raise error
     return cls(**found)
+
+
+def _own(cls: Any, value: Any) -> Any:
+    fields = _checked(Mapping, "an object", value)
+    try:
+        return cls.from_dict(fields)
+    except (TypeError, ValueError, LookupError):
+        raise _InvalidError(f"what {cls.__name__}.to_dict() returns", value) from None
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from gildemo.monitor import SHORTEST_INTERVAL, GilMonitor, GilRecord
 
 T = TypeVar("T")
 
-# How long to repeat a call before the result is given up as inconclusive, in seconds.
+# How long to repeat a call before giving up as inconclusive, in seconds.
 LONGEST = 5.0
 # How long to repeat a call before the samples are checked again, in seconds.
 _BATCH = 0.05
@@ -22,17 +22,17 @@ _BATCH = 0.05
 _FEWEST_SAMPLES = 100
 # The same for a body that runs only once, and may not last long enough for more.
 _FEWEST_SAMPLES_ONCE = 20
-# Each check may find an extreme value by chance. So the measured fraction must differ from the
-# limit by twice the half width of its 95 % interval.
+# Each check can find an extreme value by chance. So the measured fraction must differ from the
+# limit by this many times half the width of its 95 % interval.
 _MARGIN = 2.0
-# The system may keep a thread that holds the GIL from its CPU for tens of milliseconds. That must
-# not fail a test, so no call fails before it was monitored for so many seconds.
+# The scheduler may take the CPU from a thread that holds the GIL, for tens of milliseconds. That
+# must not fail a test, so an assertion fails only after this many seconds of monitoring.
 _LONG_ENOUGH = 1.0
 
 
 @dataclass(frozen=True)
 class GilUsage(Generic[T]):
-    """For how much of a call its own thread held the GIL."""
+    """How much of a call the calling thread held the GIL for."""
 
     held: float  # the fraction of the time, from 0 to 1
     error: float  # half the width of the 95 % confidence interval around `held`
@@ -49,10 +49,11 @@ class GilUsage(Generic[T]):
 
 
 def gil_usage(fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> GilUsage[T]:
-    """Call `fn(*args, **kwargs)` under a GilMonitor; return for how much of it it held the GIL.
+    """Call `fn(*args, **kwargs)` under a GilMonitor; return how much of the call held the GIL.
 
-    The call is repeated until the error is at most 0.05, or for `LONGEST` seconds. Raises
-    GilMonitorUnavailable if the GIL can't be monitored here, and what `fn` raises.
+    The call is repeated until the error is at most 0.05, or for `LONGEST` seconds. Only what the
+    calling thread does counts. Raises GilMonitorUnavailable if the GIL can't be monitored here, and
+    what `fn` raises.
     """
     return _measure(lambda: fn(*args, **kwargs), lambda held, error, seconds: error <= 0.05)
 
@@ -62,7 +63,7 @@ def assert_releases_gil(
 ) -> T:
     """Call `fn(*args, **kwargs)`, and return its result if the call releases the GIL.
 
-    The call is repeated until there are enough samples, so it must do the same each time. Only
+    The call is repeated until there are enough samples, so it must do the same work each time. Only
     what the calling thread does counts.
 
     at_most: the fraction of the call for which it may hold the GIL, between 0 and 1.
@@ -87,7 +88,7 @@ def assert_holds_gil(
 
     at_least: the fraction of the call for which it must hold the GIL, between 0 and 1.
 
-    Apart from that it works like `assert_releases_gil`.
+    Otherwise it works like `assert_releases_gil`.
     """
     __tracebackhide__ = True
     usage = _judge(fn, lambda: fn(*args, **kwargs), at_least, "at_least")
@@ -103,7 +104,7 @@ def releasing_gil(name: str, at_most: float = 0.1) -> Iterator[None]:
     The body runs only once, so it must take 20 ms or more. If it is too short for enough samples,
     the AssertionError says so.
 
-    name: what messages call the body.
+    name: the name of the body in messages.
     """
     __tracebackhide__ = True
     me = threading.get_native_id()
@@ -146,8 +147,8 @@ def _judge(
             _told(
                 fn,
                 usage,
-                f"too close to {name}={limit:g} to tell in {LONGEST:g} s: pass arguments with "
-                f"which a call takes longer, or another {name}",
+                f"too close to {name}={limit:g} to tell in {LONGEST:g} s: pass arguments that make "
+                f"a call take longer, or a different {name}",
             )
         )
     return usage
@@ -181,6 +182,18 @@ def _told(fn: Callable[..., object] | str, usage: GilUsage[Any], judgement: str)
     from gildemo._report.terminal_lanes import LEGEND, lanes
 
     name = fn if isinstance(fn, str) else getattr(fn, "__qualname__", repr(fn))
-    lines = [f"{name} {usage}: {judgement}", LEGEND.plain]
+    lines = [f"{name} {usage}: {judgement}"]
+    if site := _hottest_site(usage.record):
+        lines.append(f"the GIL was held the most in {site}")
+    lines.append(LEGEND.plain)
     lines += [line.plain for line in lanes("the calls", usage.record, 78)]
     return "\n".join(lines)
+
+
+def _hottest_site(record: GilRecord) -> str:
+    from gildemo._sources import hottest_site
+    from gildemo.monitor._stacks import of_thread
+
+    me = threading.get_native_id()
+    indexes = [i for i, thread in enumerate(record.threads) if thread.native_id == me]
+    return hottest_site(of_thread(record.profile, indexes[0])) if indexes else ""

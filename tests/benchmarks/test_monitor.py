@@ -1,4 +1,4 @@
-"""GilMonitor against loads whose truth is known, and what it costs those that it watches."""
+"""The error of GilMonitor for loads with a known true value, and what watching costs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROUNDS = 40
 
 
 def in_threads(targets: list[Callable[[], object]]) -> float:
-    """The seconds from the first one's start to the last one's end."""
+    """Return the seconds from the first thread's start to the last one's end."""
     threads = [threading.Thread(target=target) for target in targets]
     began = time.perf_counter()
     for thread in threads:
@@ -38,7 +38,7 @@ def in_threads(targets: list[Callable[[], object]]) -> float:
 
 
 def hold(threads: int, period: float, share: float) -> float:
-    """All threads together ask for this share; returns the one of the time that they had."""
+    """Hold the GIL for a share of the time, in all threads together; return the true share."""
     held: list[float] = []
     each = share / threads
     cycles = round(SECONDS / period)
@@ -51,7 +51,7 @@ def hold(threads: int, period: float, share: float) -> float:
 
 
 class Knocker:
-    """gilknocker 0.4, which asks for the GIL now and then, and times the answer."""
+    """gilknocker 0.4, which requests the GIL now and then and measures how long that takes."""
 
     def __init__(self) -> None:
         try:
@@ -75,8 +75,8 @@ class Knocker:
 def test_truth(
     benchmark: Benchmark, capsys: pytest.CaptureFixture[str], name: str, threads: int
 ) -> None:
-    """The truth is read at the boundaries of duty_cycle(), inside of those of the GIL: a thread has
-    it already before it can read the clock, and still after. Of 20 us that may be a hundredth.
+    """duty_cycle() can read the clock only after a thread has got the GIL, and before the thread
+    releases it. Of a period of 20 us, that may leave out a hundredth.
     """
     period = PERIODS[name]
     knocker = Knocker()
@@ -106,7 +106,7 @@ WORK: dict[str, list[Callable[[], object]]] = {
 }
 
 
-# The second is a control: what the machine makes of two equal things.
+# The control compares the load with itself: its ratio shows the noise of the machine.
 @pytest.mark.parametrize("subject", ["monitor", "control"])
 @pytest.mark.parametrize("name", WORK)
 def test_slowdown(
@@ -128,7 +128,7 @@ def test_slowdown(
 
 @pytest.mark.parametrize("kind", ["asleep", "pure Python"])
 def test_own_cpu(benchmark: Benchmark, capsys: pytest.CaptureFixture[str], kind: str) -> None:
-    """The share of one CPU that watching four threads takes, and the samples that it gives."""
+    """Report the CPU time that watching four threads takes, and how many samples it yields."""
 
     def work() -> None:
         end = time.monotonic() + SECONDS

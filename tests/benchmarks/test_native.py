@@ -1,4 +1,4 @@
-"""Threads that call spin() with the GIL released, next to the same loop in C threads."""
+"""spin() with the GIL released in Python threads, compared with the same loop in C threads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import gildemo
 from benchmarks.paired import Benchmark, alternate, report
 from gildemo.executors import usable_cpus
 
-# About half a second: a thread that starts 0.1 ms late then costs 0.02 %.
+# About half a second, of which a thread that starts 0.1 ms late costs 0.02 %.
 STEPS = 1 << 28
 ROUNDS = 15
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "darwin", reason="macOS has no p
 
 @pytest.fixture(scope="session")
 def spin_pthreads(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The C program, built with the compiler and the flags that setuptools builds _core with."""
+    """Build the C program with the compiler and the flags that setuptools uses for _core."""
     compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
     if shutil.which(compiler[0]) is None:
         pytest.skip(f"there is no {compiler[0]}")
@@ -45,7 +45,7 @@ def spin_pthreads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def in_c_threads(program: Path, threads: int, steps: int) -> tuple[float, list[int]]:
-    """The seconds from the first thread's start to the last one's end, and all final states."""
+    """Return the seconds from the first thread's start to the last one's end, and all states."""
     command = [str(program), str(threads), str(steps)]
     output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     nanoseconds, *states = map(int, output.split())
@@ -53,7 +53,7 @@ def in_c_threads(program: Path, threads: int, steps: int) -> tuple[float, list[i
 
 
 def in_python_threads(threads: int, steps: int) -> tuple[float, list[int]]:
-    """The same for Python's threads, with the clock read at the same places."""
+    """Return the same for Python threads, with the clock read at the same points."""
     start = threading.Barrier(threads)
     began = [0] * threads
     states = [0] * threads
@@ -80,7 +80,7 @@ def test_spin_and_c_threads(
     subject: str,
     threads: int,
 ) -> None:
-    """The control is the C program against itself: what the machine makes of two equal things."""
+    """The control compares the C program with itself: its ratio shows the machine's noise."""
     benchmark.group = f"{threads} thread{'s'[: threads > 1]} x {STEPS:,} steps"
     state = gildemo.spin(STEPS, release_gil=False)
 
@@ -96,7 +96,7 @@ def test_spin_and_c_threads(
 
     pairs = alternate(benchmark, python if subject == "spin" else c, c, ROUNDS)
     name = f"{subject} / C, {threads} threads, {ROUNDS} pairs"
-    # A load that comes and goes spoils the pairs that it hits, and leaves the fastest runs alone.
+    # Other load on the machine affects some of the pairs, but hardly the fastest runs.
     fastest = min(pairs.subject) / min(pairs.reference)
     text = f"{pairs.ratio().text(1, 'times as long', digits=4)}, the fastest runs {fastest:.4f}"
     report(benchmark, capsys, name, text)

@@ -83,10 +83,10 @@ def test_modules_of_the_current_folder_can_be_imported(tmp_path: Path) -> None:
         (("tasks_for_tests:FIVE",), "is not callable: it is of type int"),
         (("tasks_for_tests:add", "--arg", "six"), "--arg 'six' failed: NameError"),
         (("tasks_for_tests:add", "--arg", "exit(3)"), "--arg 'exit(3)' failed: SystemExit: 3"),
-        (("tasks_for_tests:add", "-s", "x = 1"), "-s is for a statement"),
-        (("pass", "--arg", "1"), "--arg is for a function"),
-        (("pass", "--min-time", "-1"), "must be a number of seconds, not '-1'"),
-        (("pass", "--max-time", "nan"), "must be a number of seconds, not 'nan'"),
+        (("tasks_for_tests:add", "-s", "x = 1"), "-s needs a statement"),
+        (("pass", "--arg", "1"), "--arg needs a function"),
+        (("pass", "--min-time", "-1"), "must be 0 or more seconds, not '-1'"),
+        (("pass", "--max-time", "nan"), "must be 0 or more seconds, not 'nan'"),
         (("pass", "--timeout", "0"), "timeout must be more than 0 seconds"),
         (("pass", "--expect", "fibers"), "invalid choice: 'fibers'"),
         (("pass", "--executors", "fiber"), "unknown executor 'fiber'"),
@@ -302,12 +302,12 @@ def test_report_of_wrong_figures_is_refused(tmp_path: Path) -> None:
     [
         (None, "can't read"),
         ("{", "this is not JSON (Expecting"),
-        ('{"schema": 1, "gil": {}}', "this is from `gildemo watch`"),
-        ('{"schema": 1, "gil": null}', "executors, comparisons or gil must be among the fields"),
-        ("[]", "a JSON object is needed, not []"),
+        ('{"schema": 1, "gil": {}}', "`gildemo watch` wrote this file"),
+        ('{"schema": 1, "gil": null}', "schema 1 needs a field executors, comparisons or gil"),
+        ("[]", "expected a JSON object, not []"),
         ('{"comparisons": 5}', "schema must be from 1 to 2, not None"),
         ('{"schema": 1, "comparisons": 5}', "comparisons must be a list, not 5"),
-        ('{"schema": 1, "comparisons": [5]}', "a JSON object is needed, not 5"),
+        ('{"schema": 1, "comparisons": [5]}', "expected a JSON object, not 5"),
     ],
 )
 def test_report_of_something_else_is_refused(
@@ -320,3 +320,9 @@ def test_report_of_something_else_is_refused(
     assert result.returncode == 2
     assert str(path) in result.stderr
     assert message in result.stderr
+
+
+def test_one_round_of_one_executor_ends() -> None:
+    result = gildemo("compare", "--rounds", "1", "--min-time", "0", "--executors", "serial", "pass")
+    assert result.returncode == 0
+    assert "1 round of 1 call per worker" in " ".join(result.stdout.split())

@@ -1,4 +1,4 @@
-"""The monitor's verdict on calls whose truth CPython's source tells."""
+"""The monitor's verdict on calls, compared with what CPython's source says."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from typing import Any
 import psutil
 import pytest
 
+from helpers import retried
 from known_functions import document
 from known_functions.known import AT_LEAST, AT_MOST, RELEASES, Known
 from known_functions.table import KNOWN
 
 
 @pytest.mark.parametrize("known", KNOWN, ids=lambda known: known.name)
+@retried
 def test_verdict_is_the_known_one(
     known: Known,
     assert_releases_gil: Callable[..., Any],

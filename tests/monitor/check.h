@@ -1,4 +1,4 @@
-/* For the programs that check a part of csrc/ by itself. */
+/* For the programs that check a part of csrc/ without Python. */
 
 #ifndef GILDEMO_CHECK_H
 #define GILDEMO_CHECK_H

@@ -1,6 +1,6 @@
 /* Fills the history of a GilMonitor far beyond its size, and checks what is
- * left of it. test_c_units.py builds and runs it together with history.c and
- * timeline.c.
+ * left of it. test_c_units.py builds and runs it together with history.c,
+ * history_threads.c and timeline.c.
  */
 
 #include "check.h"
@@ -37,9 +37,9 @@ fill(History *history, const int32_t *threads)
         const int32_t thread = threads[i % THREADS];
         const int is_long = i % 1000 == 500;
         long_times += is_long;
-        history_set_waiting(history, thread, 0);
+        history_set_state(history, thread, HOLDS);
         (void)add_sample(history, is_long ? LONG_NS : SHORT_NS, thread);
-        history_set_waiting(history, thread, 1);
+        history_set_state(history, thread, WAITS);
         CHECK(timeline->n_segments <= MAX_SEGMENTS);
         CHECK(timeline->n_changes <= MAX_CHANGES);
     }
@@ -65,22 +65,20 @@ check_segments(const History *history, int long_times)
     CHECK(found >= long_times - 1);
 }
 
-/* The changes are in order, and each thread alternates between waiting and not
-   waiting. */
+/* The changes of each thread are in order, and the last one is its state. */
 static void
 check_changes(const History *history)
 {
     const Timeline *timeline = &history->timeline;
-    int waiting[THREADS + 1] = {0};
+    StateChange last[THREADS + 1] = {{0}};
     for (int32_t i = 0; i < timeline->n_changes; i++) {
-        const WaitChange *change = &timeline->changes[i];
-        CHECK(i == 0 || change->time >= timeline->changes[i - 1].time);
+        const StateChange *change = &timeline->changes[i];
         CHECK(change->thread > OTHER_THREADS && change->thread <= THREADS);
-        CHECK(change->waiting != waiting[change->thread]);
-        waiting[change->thread] = change->waiting;
+        CHECK(change->time >= last[change->thread].time);
+        last[change->thread] = *change;
     }
     for (int32_t i = 1; i <= THREADS; i++) {
-        CHECK(waiting[i] == history->threads[i].waiting);
+        CHECK(last[i].state == history->threads[i].state);
     }
 }
 
@@ -115,9 +113,9 @@ check_fold(void)
     CHECK(history_init(&history, 0) == 0);
     for (int32_t i = 1; i <= 6; i++) {
         CHECK(history_add_thread(&history) == i);
-        history_set_waiting(&history, i, 1);
+        history_set_state(&history, i, WAITS);
         (void)add_sample(&history, 100 * i, i);
-        history_set_waiting(&history, i, 0);
+        history_set_state(&history, i, HOLDS);
     }
     CHECK(history_fold_ended(&history, new_indexes) == 0);
     for (int32_t i = 1; i <= 5; i += 2) {
@@ -136,8 +134,9 @@ check_fold(void)
     CHECK(timeline->n_segments == 6);
     CHECK(timeline->segments[2].holder == OTHER_THREADS);
     CHECK(timeline->segments[5].holder == 4);
-    CHECK(timeline->n_changes == 8);
-    CHECK(timeline->changes[7].thread == 4);
+    /* Four threads: not observed, waits, holds; two of them ended. */
+    CHECK(timeline->n_changes == 13);
+    CHECK(timeline->changes[12].state == ABSENT);
     history_free(&history);
 }
 
@@ -184,10 +183,9 @@ check_thread_samples(void)
     CHECK(history_find_ended(&history, 77) == OTHER_THREADS);
 
     (void)add_sample(&history, 100, thread);
-    history_add_scan(&history, &thread, 1);
-    history_add_thread_sample(&history, thread, (ThreadSample){1, 1800});
-    CHECK(history.sums.scans == 1 && sums->scans == 1);
-    CHECK(sums->thread_samples == 1 && sums->waiting_samples == 1);
+    history_add_thread_sample(&history, thread,
+                              (ThreadSample){WAITS, 0, 1800});
+    CHECK(sums->samples[WAITS] == 1);
     CHECK(sums->cpu == 800);
     CHECK(history_must_still_wait(&history, thread));
     const Sample other = {200, 100, OTHER_THREADS, 1};
@@ -195,10 +193,14 @@ check_thread_samples(void)
     CHECK(!history_must_still_wait(&history, thread));
 
     /* Its CPU clock can't be read any more. */
-    history_add_thread_sample(&history, thread, (ThreadSample){0, -1});
-    CHECK(sums->thread_samples == 2 && sums->waiting_samples == 1);
+    history_add_thread_sample(&history, thread,
+                              (ThreadSample){IN_SYSTEM_CALL, 61, -1});
+    CHECK(sums->samples[WAITS] == 1 && sums->samples[IN_SYSTEM_CALL] == 1);
+    CHECK(sums->system_calls[0].number == 61);
+    CHECK(sums->system_calls[0].samples == 1);
     CHECK(sums->cpu == 800);
     history_end_thread(&history, thread);
+    CHECK(sums->lifetime == 200);
     CHECK(history_find_ended(&history, 77) == thread);
     history_resume_thread(&history, thread);
     CHECK(history_find_ended(&history, 77) == OTHER_THREADS);

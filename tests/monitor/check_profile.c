@@ -54,7 +54,7 @@ check_tree(void)
     const int32_t f = code_named(&p, "f"), g = code_named(&p, "g");
     CHECK(code_named(&p, "f") == f);
 
-    /* g called by f, which is at another place the second time. */
+    /* g called by f, at another instruction the second time. */
     stack = (FrameStack){.complete = 1};
     push(&stack, g, 5);
     push(&stack, f, 1);

@@ -1,4 +1,4 @@
-/* A thread that Python did not start, and that calls back.
+/* A thread that Python did not start, and that calls Python functions.
  * test_foreign_thread.py builds it as a shared library.
  */
 
@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 typedef struct {
-    double burn; /* seconds of CPU time */
-    int ready;   /* is written to then, */
-    int go;      /* and read from before it calls back */
-    int times;
+    double burn; /* seconds of CPU time to use first */
+    int ready;   /* a pipe to write to after that */
+    int go;      /* a pipe to read from then */
+    int times;   /* how often to call back then */
     void (*callback)(void);
 } Work;
 
@@ -33,7 +33,7 @@ run(void *arg)
     return NULL;
 }
 
-/* Returns when the thread has ended. */
+/* Returns once the thread has ended: 0 or an error number. */
 int
 run_foreign_thread(Work *work)
 {

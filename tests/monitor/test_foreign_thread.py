@@ -1,4 +1,4 @@
-"""GilMonitor and a thread that Python did not start: it has a new thread state for each call."""
+"""GilMonitor and a thread that Python did not start, with a new thread state for each call."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_it_is_one_thread(library: ctypes.CDLL) -> None:
     thread = threading.Thread(target=library.run_foreign_thread, args=(ctypes.byref(work),))
     thread.start()
     try:
-        # What it has used before the monitor watches does not count.
+        # CPU time used before the monitor starts does not count.
         os.read(ready[0], 1)
         with GilMonitor() as monitor:
             os.write(go[1], b"x")
@@ -79,5 +79,5 @@ def test_it_is_one_thread(library: ctypes.CDLL) -> None:
     row = rows[0]
     assert row.held == pytest.approx(held / record.duration, abs=0.02 + 3 * record.error / 1.96)
     assert row.cpu is not None
-    # A busy machine keeps it from its CPU while it holds the GIL.
+    # On a busy machine it may wait for a CPU while it holds the GIL.
     assert 0.5 < row.cpu / (clock[-1] - clock[0]) < 1.2

@@ -1,4 +1,4 @@
-"""GilMonitor: out of turn, at its end, and where there is nothing to watch."""
+"""GilMonitor: calls in the wrong order, ends, forks, signals, interpreters."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def native_threads() -> set[int]:
 
 
 def none_is_new(before: set[int]) -> bool:
-    """Soon: a thread that was joined is there for a moment more."""
+    """Wait until all new threads are gone: a joined thread is listed for a moment more."""
     deadline = time.monotonic() + 30
     while (new := native_threads() - before) and time.monotonic() < deadline:
         time.sleep(0.001)
@@ -105,7 +105,7 @@ def test_stopped_in_its_block() -> None:
 
 @needs_a_gil
 def test_signals_that_raise() -> None:
-    # A monitor that was started can be stopped, and then its record is there.
+    # Whenever a handler raises, a monitor that was started can be stopped and has a record.
     program = """
         import gildemo, signal
         class Late(Exception): pass
@@ -181,7 +181,7 @@ def test_exception_in_the_with_block() -> None:
 @needs_a_gil
 def test_native_thread_ends() -> None:
     before = native_threads()
-    # The second one sleeps for very long, if it is let.
+    # The second one has a deadline far in the future.
     with GilMonitor(), GilMonitor(10):
         assert len(native_threads() - before) == 2
     assert none_is_new(before)
@@ -224,7 +224,7 @@ def test_keeps_no_thread_object_alive() -> None:
 
 @needs_a_gil
 def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    # In a fresh process, because memory that is free here already would hide a leak.
+    # In a new process, because memory that is free in this one could hide a leak.
     program = """
         import gildemo, psutil
         def resident_after(cycles):
@@ -233,11 +233,11 @@ def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
                     gildemo.duty_cycle(0.0005, 0.0005)
             return psutil.Process().memory_info().rss
         sizes = [resident_after(100) for _ in range(4)]
-        # An allocator that takes a large block once is no leak.
+        # The median, because an allocator may take a large block once.
         growths = sorted(after - before for before, after in zip(sizes, sizes[1:]))
         print(growths[1] / 2**20)
     """
-    # AddressSanitizer would keep what is freed for a while.
+    # By default, AddressSanitizer keeps freed memory for a while.
     options = os.environ.get("ASAN_OPTIONS", "")
     monkeypatch.setenv("ASAN_OPTIONS", f"{options}:quarantine_size_mb=0")
     assert float(run_python(program)) < 0.3
@@ -256,7 +256,7 @@ def test_signals_reach_the_main_thread() -> None:
 
 @needs_a_gil
 def test_takes_no_signal() -> None:
-    # A signal that all of Python's threads block stays pending, unless someone else takes it.
+    # All of Python's threads block the signal, so it stays pending unless a native thread takes it.
     program = """
         import gildemo, os, signal
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
@@ -305,13 +305,13 @@ def test_fork() -> None:
 @needs_a_gil
 @pytest.mark.skipif(sys.platform != "linux", reason="threads wait for their turn on Linux only")
 def test_fork_while_a_native_thread_waits() -> None:
-    # To destroy its condition variable in the child would wait for that thread for ever.
+    # Destroying its condition variable in the child would wait for that thread forever.
     program = """
         import gildemo, os, signal, sys, warnings
         warnings.simplefilter("ignore", DeprecationWarning)
         monitor = gildemo.GilMonitor()
         monitor.start()
-        # Starts the thread on each CPU, and has the first one wait.
+        # Starts a thread on each CPU, and makes the first one wait.
         gildemo.duty_cycle(5e-5, 5e-5, 3000)
         pid = os.fork()
         if pid == 0:
@@ -325,7 +325,7 @@ def test_fork_while_a_native_thread_waits() -> None:
 
 @needs_a_gil
 def test_many_forks() -> None:
-    # A lock that the monitor holds in the moment of a fork must not stay locked in the child.
+    # A lock that a native thread holds during a fork must not stay locked in the child.
     program = """
         import gildemo, os, threading, warnings
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -344,7 +344,7 @@ def test_many_forks() -> None:
 
 @needs_a_gil
 def test_signals_during_forks() -> None:
-    # A handler may raise wherever Python code runs, so also in what runs around a fork.
+    # A handler may raise wherever Python code runs, also in the hooks of a fork.
     program = """
         import gildemo, os, signal, warnings
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -380,7 +380,7 @@ def test_hooks_of_a_fork_may_use_monitors() -> None:
             Cycle()
             gc.collect()
             monitor.snapshot()
-        # Those before a fork run in the reverse order.
+        # The hooks before a fork run in reverse order.
         os.register_at_fork(before=use, after_in_parent=use)
         with gildemo.GilMonitor() as monitor:
             os.register_at_fork(before=use, after_in_parent=use)
@@ -426,7 +426,7 @@ def daemon(target): threading.Thread(target=target, daemon=True).start()
 
 @needs_a_gil
 def test_subinterpreter() -> None:
-    """Each interpreter's monitor watches the GIL of its own; in 3.11 there is one for all."""
+    """A monitor watches the GIL of its own interpreter; in 3.11 all share one."""
     program = """
 import gildemo
 with gildemo.GilMonitor() as monitor:
@@ -447,8 +447,8 @@ unstopped.start()
 @needs_a_gil
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="3.11 has one GIL for all interpreters")
 def test_subinterpreter_of_another_thread() -> None:
-    """Its thread state may be that of the thread that made the interpreter."""
-    # GilMonitor imports threading, and 3.12 can't end an interpreter that did so in this thread.
+    """In 3.12 it borrows the thread state of the thread that made the interpreter."""
+    # GilMonitor imports threading. An interpreter of 3.12 that did so in this thread can't end.
     program = """
 from gildemo import _core
 monitor = _core.Monitor(1e-3, 1e-3)

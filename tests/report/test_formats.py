@@ -10,7 +10,7 @@ import pytest
 
 from gildemo._cli import compare, demo, watch
 from gildemo._report import formats
-from gildemo._report.formats import Results
+from gildemo._report.formats import OutputFormat, Results
 
 COMMANDS = {
     "compare": (compare, ["pass"]),
@@ -19,7 +19,7 @@ COMMANDS = {
 }
 
 
-class Words:
+class Words(OutputFormat):
     """A format that is not gildemo's."""
 
     name = "words"
@@ -30,7 +30,7 @@ class Words:
     def unusable(self, path: Path) -> str | None:
         return None if path.suffix == ".txt" else f"{path} is no .txt"
 
-    def write(self, results: Results, path: Path | None) -> None:
+    def write(self, results: Results, path: Path | None, arguments: argparse.Namespace) -> None:
         text = " ".join(map(str, results.document))
         if path is None:
             print(text)

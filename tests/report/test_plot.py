@@ -129,7 +129,7 @@ def test_workers_have_lanes_in_order_and_idle_threads_have_none(comparison: Comp
     gil = comparison.gil
     if gil is None:
         pytest.skip(str(comparison.gil_unavailable))
-    idle = dataclasses.replace(gil.threads[0], held=0.0, waiting=0.0, waits=())
+    idle = dataclasses.replace(gil.threads[0], held=0.0, waiting=0.0, intervals=())
     names = ("worker_10", "worker_2", "MainThread", "helper")
     threads = [dataclasses.replace(idle, name=name) for name in names]
     threads[-1] = dataclasses.replace(threads[-1], held=0.1)
@@ -144,11 +144,12 @@ def test_who_waits_is_not_shown_as_nobody_where_it_is_unknown(comparison: Compar
     gil = comparison.gil
     if gil is None:
         pytest.skip(str(comparison.gil_unavailable))
-    threads = tuple(dataclasses.replace(t, waiting=None, waits=()) for t in gil.threads)
+    unknown = {"holds": 0.1, "not_observed": 0.1}
+    threads = tuple(dataclasses.replace(t, waiting=None, states=unknown) for t in gil.threads)
     record = dataclasses.replace(gil, threads=threads)
     drawn = figure([dataclasses.replace(comparison, gil=record)])
     texts = {text.get_text() for text in visible_texts(drawn)}
-    assert "does not hold it (may wait for it)" in texts
+    assert "not observed" in texts
     assert "waits for the GIL" not in texts
 
 

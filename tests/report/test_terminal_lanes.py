@@ -6,8 +6,8 @@ from gildemo._report.terminal_lanes import lanes
 from gildemo.monitor import GilRecord, ThreadRecord
 
 
-def thread(name: str, held: float, *waits: tuple[int, int]) -> ThreadRecord:
-    return ThreadRecord(name, 1, held, 0.0, 0.0, None, waits)
+def thread(name: str, held: float, *intervals: tuple[int, int, str]) -> ThreadRecord:
+    return ThreadRecord(name, 1, held, waiting=0.0, intervals=intervals)
 
 
 def record(*threads: ThreadRecord, timeline: list[tuple[int, int, int | None]]) -> GilRecord:
@@ -20,8 +20,8 @@ def draw(subject: GilRecord, width: int) -> list[str]:
 
 def test_a_lane_shows_holding_waiting_and_neither() -> None:
     subject = record(
-        thread("a", 0.5),
-        thread("b", 0.25, (0, 400)),
+        thread("a", 0.5, (0, 400, "holds"), (600, 700, "holds"), (800, 1000, "holds")),
+        thread("b", 0.25, (0, 400, "waits"), (400, 600, "holds"), (600, 1000, "computes")),
         timeline=[(0, 400, 0), (400, 600, 1), (600, 700, 0), (700, 800, None), (800, 1000, 0)],
     )
     heading, a, b = draw(subject, 14)
@@ -34,7 +34,8 @@ def test_a_thread_that_holds_it_now_and_then_is_told_from_one_that_keeps_it() ->
     timeline: list[tuple[int, int, int | None]] = []
     for begin in range(0, 1000, 10):
         timeline += [(begin, begin + 5, 0), (begin + 5, begin + 10, None)]
-    assert draw(record(thread("a", 0.5), timeline=timeline), 14)[1] == "  a ▒▒▒▒▒▒▒▒▒▒"
+    holds = [(start, end, "holds") for start, end, holder in timeline if holder == 0]
+    assert draw(record(thread("a", 0.5, *holds), timeline=timeline), 14)[1] == "  a ▒▒▒▒▒▒▒▒▒▒"
 
 
 def test_a_thread_that_is_no_worker_is_shown_only_if_it_takes_part() -> None:

@@ -1,13 +1,17 @@
-"""What keeps calls from running side by side: the GIL, and what else the figures show."""
+"""What keeps calls from running in parallel: the GIL, and other causes that the figures show."""
 
 from __future__ import annotations
 
 from gildemo._comparison.figures import TOLERANCE, Figures
 from gildemo._comparison.verdict import Ground
+from gildemo._sources import hottest_site
 from gildemo._units import counted
 
-# A call that takes so much more CPU time beside others competes with them.
+# A call that takes this many times as much CPU time beside other calls competes with them.
 _COMPETITION = 1.2
+
+# The sentence says where the GIL was held if it was held for more than this fraction of a call.
+_NOTICEABLE_HELD = 0.1
 
 
 def gil_sentence(figures: Figures) -> str:
@@ -19,8 +23,8 @@ def gil_sentence(figures: Figures) -> str:
         return ""
     allowed = figures.speedup_with_gil
     text = (
-        f"A monitored call held the GIL for {figures.held:.0%} of its time, which allows threads "
-        f"a speedup of {allowed:.2f}"
+        f"A monitored call held the GIL for {figures.held:.0%} of its time{_where(figures)}, which "
+        f"allows threads a speedup of {allowed:.2f}"
     )
     measured = figures.executors["threads"].speedup
     if measured is None:
@@ -32,6 +36,15 @@ def gil_sentence(figures: Figures) -> str:
         if measured > allowed * TOLERANCE:
             return f"{text}, so the monitored run was not like the others."
     return f"{text}."
+
+
+def _where(figures: Figures) -> str:
+    """Return where the GIL was held the most, if that matters and is known."""
+    assert figures.gil is not None
+    if not figures.held or figures.held < _NOTICEABLE_HELD:
+        return ""
+    site = hottest_site(figures.gil.profile)
+    return f" (most of it in {site})" if site else ""
 
 
 def limit(figures: Figures, name: str) -> str:

@@ -13,14 +13,14 @@ from gildemo._comparison.verdict import FEWEST_ROUNDS
 # Called with the steps done, the steps planned, and the name of the executor just measured.
 Progress = Callable[[int, int, str], None]
 
-# The default for how long to go on without a verdict, in seconds.
+# The default of how long to measure without a verdict, in seconds.
 MAX_TIME = 30.0
 
 
 def next_check(rounds: int) -> int:
     """Return after how many rounds to check next for a verdict: 8, 12, 18, 27 and so on.
 
-    There are few checks because each can take noise for a verdict.
+    There are few checks, because each check can mistake noise for a verdict.
     """
     check = FEWEST_ROUNDS
     while check <= rounds:
@@ -42,7 +42,8 @@ def run(
     end = time.monotonic() + not_negative("max_time", max_time)
     check = rounds or next_check(experiment.rounds)
     done = 0
-    while True:
+    # The caller may have measured a round already.
+    while rounds is None or experiment.rounds < rounds:
         began = time.monotonic()
         complete = experiment.rounds
         while experiment.rounds == complete:
@@ -50,14 +51,15 @@ def run(
             done += 1
             if progress is not None:
                 progress(done, check * len(experiment.kinds), name)
-        now = time.monotonic()
+        if rounds is not None:
+            continue
         if experiment.rounds >= check:
-            if rounds is not None or _is_conclusive(experiment):
+            if _is_conclusive(experiment):
                 break
             check = next_check(experiment.rounds)
-        # The next round would end too late.
-        if rounds is None and now + (now - began) > end:
-            break
+        now = time.monotonic()
+        if now + (now - began) > end:
+            break  # The next round would end too late.
     if monitor and any(kind.name == "threads" for kind in experiment.kinds):
         experiment.monitor()
 

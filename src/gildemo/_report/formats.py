@@ -1,7 +1,7 @@
-"""The files that a command can write: ONE registry for the options of every command.
+"""The files that the commands can write: one registry for the options of all commands.
 
-To add a format, write a class like these and add an instance to FORMATS: the option, its help, the
-checks before anything is measured and the writing afterwards follow from it.
+To add a format, write a class like these and add an instance to FORMATS. Every command then has the
+option and its help, checks the file before anything is measured, and writes it afterwards.
 """
 
 from __future__ import annotations
@@ -9,57 +9,68 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 from gildemo._comparison.results import Comparison
-from gildemo._report import perfetto, plot, streams
+from gildemo._report import perfetto, plot, profile_files, streams
 from gildemo.monitor.record import GilRecord
 
 
 @dataclass(frozen=True)
 class Results:
-    """What a command found, for every format to write."""
+    """What a command found, for the formats to write."""
 
-    document: Mapping[str, Any]  # JSON-able
+    document: Mapping[str, Any]  # values that the json module can write
     comparisons: Sequence[Comparison] = ()
-    records: Mapping[str, GilRecord] = field(default_factory=dict)  # by what was monitored
-    no_records: str | None = None  # why there are none
+    records: Mapping[str, GilRecord] = field(default_factory=dict)  # by name of what was monitored
+    no_records: str | None = None  # why there are no records
 
 
-class OutputFormat(Protocol):
+# By ending of the file's name.
+_PROFILE_FORMATS = {
+    ".speedscope.json": profile_files.speedscope,
+    ".folded": profile_files.collapsed,
+    ".txt": profile_files.collapsed,
+}
+
+
+class OutputFormat:
     """One format, with an option of its name on every command that has results."""
 
-    name: str
-    help: str
-    to_stdout: bool  # whether the file "-" is standard output
-    of_records: bool  # whether it shows nothing but records
+    name: ClassVar[str]
+    help: ClassVar[str]
+    to_stdout: ClassVar[bool]  # whether the file "-" means standard output
+    of_records: ClassVar[bool] = False  # whether it shows only records
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        """Add the option that names the file, and any options that go with it."""
+        parser.add_argument(f"--{self.name}", metavar="FILE", help=self.help)
 
     def unusable(self, path: Path) -> str | None:
         """Return why this format can't be written to a file of this name, or None."""
+        return None
 
-    def write(self, results: Results, path: Path | None) -> None:
+    def write(self, results: Results, path: Path | None, arguments: argparse.Namespace) -> None:
         """Write to a file, or to standard output for None. Raises OSError."""
+        raise NotImplementedError
 
 
-class Json:
+class Json(OutputFormat):
     """All figures."""
 
     name = "json"
-    help = 'write the figures as JSON ("-": to standard output)'
+    help = 'write the results as JSON ("-": to standard output)'
     to_stdout = True
-    of_records = False
 
-    def unusable(self, path: Path) -> None:
-        return None
-
-    def write(self, results: Results, path: Path | None) -> None:
+    def write(self, results: Results, path: Path | None, arguments: argparse.Namespace) -> None:
         _write_text(f"{json.dumps(results.document, indent=2)}\n", path)
 
 
-class Trace:
+class Trace(OutputFormat):
     """Who held the GIL when."""
 
     name = "trace"
@@ -67,27 +78,56 @@ class Trace:
     to_stdout = True
     of_records = True
 
-    def unusable(self, path: Path) -> None:
-        return None
-
-    def write(self, results: Results, path: Path | None) -> None:
+    def write(self, results: Results, path: Path | None, arguments: argparse.Namespace) -> None:
         if not results.records and results.no_records:
             streams.say(f"the trace is empty: {results.no_records}")
         _write_text(perfetto.to_json(results.records), path)
 
 
-class Plot:
+class Profile(OutputFormat):
+    """Which code held the GIL."""
+
+    name = "profile"
+    help = f"write which code held the GIL, as a flame graph ({', '.join(_PROFILE_FORMATS)})"
+    to_stdout = False
+    of_records = True
+
+    def add_options(self, parser: argparse.ArgumentParser) -> None:
+        super().add_options(parser)
+        parser.add_argument(
+            "--weight",
+            choices=typing.get_args(profile_files.Weight),
+            default="held",
+            help="what --profile shows: how long code held the GIL, or how long other threads "
+            "waited for the GIL meanwhile (default: held)",
+        )
+
+    def unusable(self, path: Path) -> str | None:
+        if path.name.endswith(tuple(_PROFILE_FORMATS)):
+            return None
+        endings = ", ".join(_PROFILE_FORMATS)
+        return f"can't write a profile to {str(path)!r}: its name must end in one of {endings}"
+
+    def write(self, results: Results, path: Path | None, arguments: argparse.Namespace) -> None:
+        assert path is not None
+        why = results.no_records or _no_profile(results.records)
+        if why:
+            streams.say(f"the profile is empty: {why}")
+        convert = next(f for end, f in _PROFILE_FORMATS.items() if path.name.endswith(end))
+        _write_text(convert(results.records, arguments.weight), path)
+
+
+class Plot(OutputFormat):
     """A picture."""
 
     name = "plot"
-    help = f"draw a picture ({', '.join(plot.ENDINGS)} by the name's ending)"
+    help = f"draw a picture ({', '.join(plot.ENDINGS)})"
     to_stdout = False
-    of_records = False
 
     def unusable(self, path: Path) -> str | None:
         return plot.unusable(path)
 
-    def write(self, results: Results, path: Path | None) -> None:
+    def write(self, results: Results, path: Path | None, arguments: argparse.Namespace) -> None:
         assert path is not None
         if results.comparisons:
             plot.plot(results.comparisons, path)
@@ -96,19 +136,21 @@ class Plot:
 
 
 # The order is that of the help texts.
-FORMATS: tuple[OutputFormat, ...] = (Json(), Trace(), Plot())
+FORMATS: tuple[OutputFormat, ...] = (Json(), Trace(), Profile(), Plot())
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add an option for each format."""
     for output in FORMATS:
-        parser.add_argument(f"--{output.name}", metavar="FILE", help=output.help)
+        output.add_options(parser)
 
 
 def problem(arguments: argparse.Namespace, no_records: str | None = None) -> str | None:
-    """Return why the files of these options could not be written, before anything is measured.
+    """Return why one of the files of these options can't be written, or None.
 
-    no_records: why the results will have no records, if they will not.
+    Call this before anything is measured.
+
+    no_records: why the results will have no records, or None if they will have some.
     """
     options: dict[str, str] = {}
     for output in FORMATS:
@@ -130,25 +172,33 @@ def problem(arguments: argparse.Namespace, no_records: str | None = None) -> str
 
 
 def uses_stdout(arguments: argparse.Namespace) -> bool:
-    """Whether a format is written to standard output, which then is for nothing else."""
+    """Return whether a format is written to standard output, so that nothing else may be."""
     return any(_path(arguments, output) == "-" for output in FORMATS)
 
 
 def write(arguments: argparse.Namespace, results: Results) -> bool:
-    """Write the files of these options; say what fails, and return whether all went well."""
+    """Write the files of these options, and print what fails. Return whether nothing failed."""
     succeeded = True
     for output in FORMATS:
         path = _path(arguments, output)
         if path is None:
             continue
         try:
-            output.write(results, None if path == "-" else Path(path))
+            output.write(results, None if path == "-" else Path(path), arguments)
         except BrokenPipeError:
             raise
         except OSError as error:
             streams.say(f"can't write {path}: {error.strerror}")
             succeeded = False
     return succeeded
+
+
+def _no_profile(records: Mapping[str, GilRecord]) -> str | None:
+    """Return why no record has a profile, or None if one has."""
+    if any(record.profile.nodes for record in records.values()):
+        return None
+    found = (record.profile.unavailable for record in records.values())
+    return next((why for why in found if why), "no sample found the GIL held")
 
 
 def _path(arguments: argparse.Namespace, output: OutputFormat) -> str | None:

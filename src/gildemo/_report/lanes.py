@@ -1,44 +1,44 @@
-"""What each thread of a record did when, and which threads are shown: the base of every drawing.
+"""What each thread of a record did and when, and which threads are shown. All drawings use this.
 
-Times are integers in nanoseconds from the begin of the record.
+Times are integers in nanoseconds from the beginning of the record.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
 
-from gildemo.monitor.record import GilRecord, ThreadRecord
+from gildemo.monitor.record import STATES, GilRecord, ThreadRecord
 
 Interval = tuple[int, int]
 
-# A thread that held or waited for less of the time, and is not a worker, gets no lane.
+# The state while a thread does not exist.
+_ABSENT = ""
+
+# A thread that is not a worker gets a lane if it held the GIL, or waited for it, for at least this
+# fraction of the time.
 _HELD_ENOUGH, _WAITED_ENOUGH = 0.01, 0.05
 
 
-class ThreadStates(NamedTuple):
-    """When a thread held the GIL and when it waited for it: disjoint intervals, in order."""
-
-    holds: list[Interval]
-    waits: list[Interval]
+# The intervals of a thread by state: in order, and disjoint.
+ThreadStates = Mapping[str, Sequence[Interval]]
 
 
 def bounds(record: GilRecord) -> Interval:
-    """Return the begin and the end of a record, in ns of time.monotonic_ns()."""
+    """Return the beginning and the end of a record, in ns of time.monotonic_ns()."""
     if not record.timeline:
         return 0, 0
     return record.timeline[0][0], record.timeline[-1][1]
 
 
 def duration(record: GilRecord) -> int:
-    """Return the nanoseconds from the first interval of the timeline to the last."""
+    """Return the nanoseconds from the beginning of the timeline to its end."""
     begin, end = bounds(record)
     return end - begin
 
 
 def shown_threads(record: GilRecord) -> list[int]:
-    """Return the indices of the threads that get a lane: workers first, by their numbers.
+    """Return the indexes of the threads that get a lane: workers first, by their numbers.
 
     Other threads follow if they held the GIL or waited for it for a noticeable time.
     """
@@ -56,20 +56,14 @@ def _is_noticeable(thread: ThreadRecord) -> bool:
 
 
 def thread_states(record: GilRecord) -> list[ThreadStates]:
-    """Return what each of `record.threads` did, in their order.
-
-    Waiting is sampled less often than holding, so the two may overlap in a record. The more
-    precise one wins: a thread does not wait while it holds the GIL.
-    """
-    begin, end = bounds(record)
-    holds: list[list[Interval]] = [[] for _ in record.threads]
-    for start, stop, holder in record.timeline:
-        if holder is not None:
-            holds[holder].append((start - begin, stop - begin))
-    found = []
-    for thread, held in zip(record.threads, holds, strict=True):
-        waits = ((max(a, begin) - begin, min(b, end) - begin) for a, b in thread.waits)
-        found.append(ThreadStates(held, list(_difference(waits, held))))
+    """Return what each thread of the record did, in the order of `record.threads`."""
+    begin, _ = bounds(record)
+    found: list[ThreadStates] = []
+    for thread in record.threads:
+        states: dict[str, list[Interval]] = {state: [] for state in STATES}
+        for start, end, state in thread.intervals:
+            states[state].append((start - begin, end - begin))
+        found.append(states)
     return found
 
 
@@ -79,22 +73,6 @@ def held_by_any(record: GilRecord) -> list[Interval]:
     return [
         (start - begin, stop - begin) for start, stop, who in record.timeline if who is not None
     ]
-
-
-def _difference(intervals: Iterable[Interval], others: Sequence[Interval]) -> Iterator[Interval]:
-    """Yield the parts of the intervals outside of the others; both are in order and disjoint."""
-    first = 0
-    for start, end in intervals:
-        while first < len(others) and others[first][1] <= start:
-            first += 1
-        index = first
-        while index < len(others) and others[index][0] < end:
-            if start < others[index][0]:
-                yield start, others[index][0]
-            start = others[index][1]
-            index += 1
-        if start < end:
-            yield start, end
 
 
 def coverage(intervals: Iterable[Interval], duration: int, bins: int) -> list[float]:
@@ -120,14 +98,18 @@ def coarsened(states: ThreadStates, duration: int, steps: int) -> ThreadStates:
     with the most time still to be shown, so a thread that holds the GIL for a tenth of every
     millisecond is shown as the holder in a tenth of the steps, not in none.
     """
-    if len(states.holds) + len(states.waits) <= steps:
+    if sum(map(len, states.values())) <= steps:
         return states
-    intervals: tuple[list[Interval], ...] = ([], [], [])
-    owed = [0.0, 0.0, 0.0]
-    held, waited = (coverage(part, duration, steps) for part in states)
-    for step, (h, w) in enumerate(zip(held, waited, strict=True)):
-        owed = [owed[0] + h, owed[1] + w, owed[2] + 1 - h - w]
-        largest = owed.index(max(owed))
+    covered = {state: coverage(parts, duration, steps) for state, parts in states.items()}
+    intervals: dict[str, list[Interval]] = {state: [] for state in states}
+    owed = dict.fromkeys((*states, _ABSENT), 0.0)
+    for step in range(steps):
+        shares = {state: parts[step] for state, parts in covered.items()}
+        shares[_ABSENT] = 1.0 - sum(shares.values())
+        owed = {state: owed[state] + share for state, share in shares.items()}
+        largest = max(owed, key=lambda state: owed[state])
         owed[largest] -= 1
-        intervals[largest].append((duration * step // steps, duration * (step + 1) // steps))
-    return ThreadStates(intervals[0], intervals[1])
+        if largest != _ABSENT:
+            start, end = duration * step // steps, duration * (step + 1) // steps
+            intervals[largest].append((start, end))
+    return intervals

@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Any
 from gildemo._comparison.results import Comparison, Verdict
 from gildemo._report.lanes import coarsened, duration, shown_threads, thread_states
 from gildemo._report.plot_style import (
-    HOLDING,
-    NEITHER,
     NO_MATPLOTLIB,
     SMALL,
-    WAITING,
+    STATES,
     Look,
     executor_looks,
     style,
@@ -42,12 +40,13 @@ _MOST_LANES = 16
 # A lane with more intervals is drawn in steps of about a pixel.
 _STEPS = 1000
 
-# Wall times and recordings share an axis unless it is this many times longer than a recording.
+# Wall times and lanes share an axis unless it would be more than this many times as long as the
+# shortest record.
 _TOO_LONG = 8
 
 
 def unusable(path: Path) -> str | None:
-    """Return why `plot` could not draw to this path, or None; ask before measuring."""
+    """Return why `plot` can't draw to this path, or None. Call this before measuring."""
     if path.suffix.lower() not in ENDINGS:
         return _wrong_ending(path)
     return None if importlib.util.find_spec("matplotlib") else NO_MATPLOTLIB
@@ -58,10 +57,10 @@ def _wrong_ending(path: Path) -> str:
 
 
 def plot(comparisons: Sequence[Comparison], path: Path) -> None:
-    """Draw comparisons to a PNG, SVG or PDF file, chosen by the ending of its name.
+    """Draw comparisons to a PNG, SVG or PDF file. The ending of its name chooses the format.
 
-    Raises ValueError for another ending or for no comparison, RuntimeError without matplotlib,
-    and OSError if the file can't be written.
+    Raises ValueError for any other ending or if there is no comparison, RuntimeError without
+    matplotlib, and OSError if the file can't be written.
     """
     _save(lambda: figure(comparisons), path)
 
@@ -79,12 +78,14 @@ def _save(draw: Callable[[], Figure], path: Path) -> None:
 
 
 def figure(comparisons: Sequence[Comparison], width: float = _WIDTH) -> Figure:
-    """Draw comparisons as a matplotlib Figure: to show it in a notebook, or to add to it.
+    """Draw comparisons as a matplotlib Figure, for example to show it in a notebook.
 
     The upper part shows the wall times: bars for the medians, lines from the lowest to the
     highest. The lower part shows what the threads did in each comparison that has a GilRecord.
-    width: inches, at least 7; the height follows from the content. Raises ValueError and
-    RuntimeError as `plot` does.
+
+    width: inches, at least 7. The height follows from the content.
+
+    Raises ValueError and RuntimeError as `plot` does.
     """
     if not comparisons:
         raise ValueError("there is no comparison to plot")
@@ -225,20 +226,23 @@ def _lane_count(record: GilRecord) -> int:
 
 
 def _lane_looks(records: Sequence[GilRecord]) -> dict[str, Look]:
-    if any(thread.waiting is not None for record in records for thread in record.threads):
-        return {"holds the GIL": HOLDING, "waits for the GIL": WAITING, "neither": NEITHER}
-    # Where waiting can't be seen, it must not look as if no thread waited.
-    return {"holds the GIL": HOLDING, "does not hold it (may wait for it)": NEITHER}
+    """Return the legend: only the states of threads that are shown."""
+    seen = {
+        state
+        for record in records
+        for index in shown_threads(record)
+        for _, _, state in record.threads[index].intervals
+    }
+    return dict(look for state, look in STATES.items() if state in seen | {"holds"})
 
 
 def _draw_lanes(axes: Axes, task: str, record: GilRecord) -> None:
     every, states, end = shown_threads(record), thread_states(record), duration(record)
     shown = every[:_MOST_LANES]
     for lane, index in enumerate(shown):
-        holds, waits = coarsened(states[index], end, _STEPS)
-        for intervals, look in (([(0, end)], NEITHER), (waits, WAITING), (holds, HOLDING)):
+        for state, intervals in coarsened(states[index], end, _STEPS).items():
             ranges = [(start / 1e9, (stop - start) / 1e9) for start, stop in intervals]
-            axes.broken_barh(ranges, (lane - 0.4, 0.8), **look.style())
+            axes.broken_barh(ranges, (lane - 0.4, 0.8), **STATES[state][1].style())
     names = [record.threads[index].name[:20] for index in shown]
     _set_axes(axes, _lane_count(record) - 0.5, -0.5, dict(enumerate(names)))
     name = textwrap.shorten(task, 40, placeholder=" …")

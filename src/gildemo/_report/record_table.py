@@ -12,7 +12,19 @@ from gildemo.monitor.record import GilRecord, ThreadRecord
 
 _MOST_ROWS = 20
 
-# With fewer samples, the summary says how few they are.
+# A thread that held the GIL for more than this fraction of the time always has a row.
+_ALWAYS_SHOWN = 0.01
+
+# A table at least this many columns wide has room for what threads do without the GIL.
+_WIDE = 110
+_STATES = {
+    "computes": "computes",
+    "in_system_call": "system\ncall",
+    "locked": "locked",
+    "idle": "idle",
+}
+
+# With fewer samples than this, the summary says how many there are.
 _FEW_SAMPLES = 100
 
 
@@ -28,28 +40,37 @@ def summary(record: GilRecord) -> str:
     )
 
 
-def thread_table(record: GilRecord) -> Table:
-    """Return a row for each thread, the ones that held or waited the most first."""
-    ranked = sorted(record.threads, key=lambda t: t.held + (t.waiting or 0.0), reverse=True)
+def thread_table(record: GilRecord, width: int) -> Table:
+    """Return a row for each thread, those that held the GIL the most first.
+
+    A table at least 110 columns wide also shows what the threads did without the GIL.
+    """
+    ranked = sorted(record.threads, key=lambda t: (t.held, t.waiting or 0.0), reverse=True)
+    most = max(_MOST_ROWS, sum(thread.held > _ALWAYS_SHOWN for thread in ranked))
+    states = _STATES if width >= _WIDE else {}
     table = plain_table()
     table.add_column("thread", overflow="fold")
-    for heading in ("held", "waiting", "longest hold", "CPU time"):
+    for heading in ("held", "waiting", *states.values(), "longest hold", "CPU time"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for thread in ranked[:_MOST_ROWS]:
-        table.add_row(*_row(thread.name, [thread]))
-    rest = ranked[_MOST_ROWS:]
+    for thread in ranked[:most]:
+        table.add_row(*_row(thread.name, [thread], record.duration, states))
+    rest = ranked[most:]
     if rest:
-        table.add_row(*_row(counted(len(rest), "more thread"), rest))
+        name = counted(len(rest), "more thread")
+        table.add_row(*_row(name, rest, record.duration, states))
     return table
 
 
-def _row(name: str, threads: Sequence[ThreadRecord]) -> tuple[str, ...]:
+def _row(
+    name: str, threads: Sequence[ThreadRecord], duration: float, states: Iterable[str]
+) -> tuple[str, ...]:
     """Return the cells of one or more threads; a sum with an unknown term is unknown."""
     waiting, cpu = _sum(t.waiting for t in threads), _sum(t.cpu for t in threads)
     return (
         name,
         f"{sum(t.held for t in threads):.1%}",
         "unknown" if waiting is None else f"{waiting:.1%}",
+        *(f"{sum(t.states.get(s, 0.0) for t in threads) / duration:.1%}" for s in states),
         seconds(max(t.longest_hold for t in threads)),
         "unknown" if cpu is None else seconds(cpu),
     )

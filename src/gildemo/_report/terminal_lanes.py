@@ -49,7 +49,7 @@ def lanes(title: str, record: GilRecord, width: int) -> Iterator[Text]:
 
 
 def _marks(states: ThreadStates, duration: int, cells: int) -> Iterator[str]:
-    held, waited = (coverage(part, duration, cells) for part in states)
+    held, waited = (coverage(states[state], duration, cells) for state in ("holds", "waits"))
     for holding, waiting in zip(held, waited, strict=True):
         if holding > 2 / 3:
             yield _HOLDS

@@ -1,20 +1,26 @@
-"""From the raw sums of a Monitor to the fractions of a GilRecord, and their errors."""
+"""Turns the raw sums of a Monitor into the fractions of a GilRecord, with their errors."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 
 from gildemo import _core
 from gildemo.monitor._confidence import equal_samples, half_width
-from gildemo.monitor.profile import Frame, Node, Profile
-from gildemo.monitor.record import GilRecord, Share, ThreadRecord
-
-Wait = tuple[int, int]
+from gildemo.monitor._intervals import Interval, thread_intervals
+from gildemo.monitor._profiles import profile_of
+from gildemo.monitor._stacks import stack
+from gildemo.monitor.profile import Profile
+from gildemo.monitor.record import STATES, GilRecord, LongHold, Share, ThreadRecord
 
 
 def record_of(snapshot: _core.Snapshot, names: Mapping[int, str]) -> GilRecord:
-    """Return the record of what a monitor has seen so far; names: of threads by native id."""
+    """Return the record of what a monitor has seen so far.
+
+    names: the names of threads, by native id.
+    """
     threads, indexes = _threads(snapshot, names)
+    profile, nodes = profile_of(snapshot.profile, indexes)
     return GilRecord(
         duration=(snapshot.end - snapshot.begin) / 1e9,
         samples=snapshot.samples,
@@ -24,9 +30,14 @@ def record_of(snapshot: _core.Snapshot, names: Mapping[int, str]) -> GilRecord:
         longest_hold=max((thread.longest_hold for thread in threads), default=0.0),
         threads=tuple(threads),
         timeline=tuple(_timeline(snapshot, indexes)),
+        timeline_nodes=tuple(nodes.get(segment.node) for segment in snapshot.segments),
+        longest_holds=tuple(
+            _long_hold(hold, indexes, profile, nodes, threads) for hold in snapshot.long_holds
+        ),
         resolution=snapshot.resolution / 1e9,
         cpu=snapshot.cpu / 1e9,
-        profile=None if snapshot.profile is None else _profile(snapshot.profile, indexes),
+        profile=profile,
+        pid=os.getpid(),
     )
 
 
@@ -40,7 +51,7 @@ def share_of(held: int, weight: int, squared_weights: float) -> Share:
 def _threads(
     snapshot: _core.Snapshot, names: Mapping[int, str]
 ) -> tuple[list[ThreadRecord], dict[int, int]]:
-    """Return the threads of the record, and the index there of each thread of the snapshot."""
+    """Return the threads of the record, and for each thread of the snapshot its index there."""
     rows = snapshot.threads
     # Row 0 is for threads without a row of their own. A thread without a native id had ended
     # before its first sample.
@@ -50,19 +61,23 @@ def _threads(
     if any(rows[index].held for index in others):
         threads.append(_other_threads([rows[index] for index in others], snapshot))
         indexes.update(dict.fromkeys(others, 0))
-    waits = _waits(snapshot.changes, snapshot.end)
+    intervals = thread_intervals(snapshot)
     for index in sorted(set(range(len(rows))) - set(others)):
         indexes[index] = len(threads)
-        threads.append(_thread(rows[index], snapshot, names, waits.get(index, [])))
+        threads.append(_thread(rows[index], snapshot, names, intervals.get(index, ())))
     return threads, indexes
 
 
 def _other_threads(rows: Iterable[_core.ThreadSums], snapshot: _core.Snapshot) -> ThreadRecord:
+    held = _fraction(sum(row.held for row in rows), snapshot.weight)
+    seconds = held * (snapshot.end - snapshot.begin) / 1e9
     return ThreadRecord(
         name="(other)",
         native_id=None,
-        held=_fraction(sum(row.held for row in rows), snapshot.weight),
+        held=held,
         longest_hold=max(row.longest_hold for row in rows) / 1e9,
+        lifetime=seconds,
+        states={**dict.fromkeys(STATES, 0.0), "holds": seconds},
     )
 
 
@@ -70,26 +85,42 @@ def _thread(
     row: _core.ThreadSums,
     snapshot: _core.Snapshot,
     names: Mapping[int, str],
-    waits: Sequence[Wait],
+    intervals: Sequence[Interval],
 ) -> ThreadRecord:
+    duration = (snapshot.end - snapshot.begin) / 1e9
+    held = _fraction(row.held, snapshot.weight)
+    states = _states(row, held * duration)
+    waiting = states["waits"] / duration if duration else 0.0
+    slept = states["in_system_call"]
+    calls = sum(row.system_calls.values())
     return ThreadRecord(
         name=names.get(row.native_id, f"thread {row.native_id}"),
         native_id=row.native_id,
-        held=_fraction(row.held, snapshot.weight),
-        waiting=_waiting(row, snapshot) if snapshot.waiting_known else None,
+        held=held,
+        waiting=waiting if snapshot.waiting_known else None,
         longest_hold=row.longest_hold / 1e9,
         cpu=None if row.cpu is None else row.cpu / 1e9,
-        waits=tuple(waits),
+        lifetime=sum(states.values()),
+        states=states,
+        intervals=tuple(intervals),
+        system_calls={name: slept * n / calls for name, n in row.system_calls.items()},
     )
 
 
-def _waiting(row: _core.ThreadSums, snapshot: _core.Snapshot) -> float:
-    """Return the fraction of the time for which a thread waited for the GIL.
+def _states(row: _core.ThreadSums, held: float) -> dict[str, float]:
+    """Return the seconds that a thread spent in each state.
 
-    A thread is there during some of the scans, and those do not sample all threads.
+    There are few samples of the states other than "holds", so they only divide the rest of the
+    lifetime.
+
+    held: the seconds for which the thread held the GIL.
     """
-    there = _fraction(row.scans, snapshot.scans)
-    return there * _fraction(row.waiting_samples, row.thread_samples)
+    rest = max(0.0, row.lifetime / 1e9 - held)
+    others = {state: row.samples[state] for state in STATES if state != "holds"}
+    total = sum(others.values())
+    if total == 0:
+        others, total = {**others, "not_observed": 1}, 1
+    return {"holds": held, **{state: rest * n / total for state, n in others.items()}}
 
 
 def _timeline(
@@ -97,53 +128,31 @@ def _timeline(
 ) -> Iterable[tuple[int, int, int | None]]:
     ends = [segment.begin for segment in snapshot.segments[1:]] + [snapshot.end]
     for segment, end in zip(snapshot.segments, ends, strict=True):
-        # The holder is negative if there is none, and then has no index.
+        # The holder is negative if no thread holds the GIL. It then has no index.
         yield segment.begin, end, indexes.get(segment.holder)
 
 
-def _waits(changes: Iterable[_core.WaitChange], end: int) -> dict[int, list[Wait]]:
-    """Return the waits of each thread; those that have not ended last until `end`."""
-    waits: dict[int, list[Wait]] = {}
-    began: dict[int, int] = {}
-    for change in changes:
-        if change.waiting:
-            began[change.thread] = change.time
-        else:
-            waits.setdefault(change.thread, []).append((began.pop(change.thread), change.time))
-    for thread, time in began.items():
-        waits.setdefault(thread, []).append((time, end))
-    return waits
-
-
-def _profile(raw: _core.RawProfile, indexes: Mapping[int, int]) -> Profile:
-    """Return the profile; indexes: in the record, of the threads of the snapshot.
-
-    Of a function's instructions many are at one place, so nodes of the snapshot become one.
-    """
-    frames: dict[Frame, int] = {}
-    nodes: dict[tuple[int | None, int | None, int | None], list[float]] = {}
-    places: list[int] = []
-    for row in raw.nodes:
-        frame = None
-        if row.code is not None:
-            location = (row.line, row.end_line, row.column, row.end_column)
-            frame = frames.setdefault(Frame(*raw.codes[row.code], *location), len(frames))
-        thread = None if row.thread is None else indexes.get(row.thread)
-        parent = None if row.parent is None else places[row.parent]
-        sums = nodes.setdefault((parent, frame, thread), [len(nodes), 0, 0, 0, 0.0])
-        places.append(int(sums[0]))
-        for i, value in enumerate((row.held, row.caused, row.samples, row.squared_weights), 1):
-            sums[i] += value
-    return Profile(
-        frames=tuple(frames),
-        nodes=tuple(
-            Node(*key, held / 1e9, caused / 1e9, int(samples), squared_weights / 1e18)
-            for key, (_, held, caused, samples, squared_weights) in nodes.items()
+def _long_hold(
+    hold: _core.LongHold,
+    indexes: Mapping[int, int],
+    profile: Profile,
+    nodes: Mapping[int | None, int],
+    threads: Sequence[ThreadRecord],
+) -> LongHold:
+    node = nodes.get(hold.node)
+    return LongHold(
+        begin=hold.begin,
+        seconds=(hold.end - hold.begin) / 1e9,
+        thread=indexes.get(hold.holder),
+        stack=() if node is None else tuple(stack(profile, profile.nodes[node])),
+        waiters=tuple(
+            index
+            for index, thread in enumerate(threads)
+            if any(
+                state == "waits" and start < hold.end and end > hold.begin
+                for start, end, state in thread.intervals
+            )
         ),
-        stacks=raw.stacks,
-        torn=raw.torn,
-        waiting_known=raw.waiters_known,
-        unavailable=raw.unavailable,
     )
 
 

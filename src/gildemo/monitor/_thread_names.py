@@ -1,4 +1,4 @@
-"""The names of threads, also of those that have ended."""
+"""The names of threads, including threads that have ended."""
 
 from __future__ import annotations
 
@@ -6,18 +6,25 @@ import os
 import sys
 import threading
 import types
+from collections.abc import Callable
 from typing import Any
 
-# How many ended threads are remembered: as many as a monitor can tell apart.
+# How many ended threads are remembered: as many as a monitor can distinguish.
 _REMEMBERED = 8192
+
+# The function that threading calls to start a thread, in Python 3.11.
+_NAME = "_start_new_thread"
+_replaceable: Callable[..., object] | None = (
+    vars(threading).get(_NAME) if sys.version_info < (3, 12) else None
+)
 
 
 class ThreadNames:
-    """The names of threads by their native ids, those of ended ones too.
+    """The names of threads by their native ids.
 
-    A thread that has ended is no longer in threading.enumerate(). What tells of every thread
-    while it starts is the audit event of its start, which has the Thread object as its target.
-    It is new in 3.12; in 3.11 those remain which the program still has a reference to.
+    threading.enumerate() does not list threads that have ended, so each Thread is remembered when
+    it starts. Python 3.12 and later raise an audit event at that point. Python 3.11 does not, so
+    there the function that starts a thread is replaced while there are watchers.
     """
 
     def __init__(self) -> None:
@@ -26,49 +33,59 @@ class ThreadNames:
         self._watchers: set[object] = set()
 
     def watch(self, watcher: object) -> None:
-        """Remember the present threads and those to come. The hook stays: it can't be removed."""
+        """Remember the threads that exist, and all that start from now on."""
         self._watchers.add(watcher)
         self._started.extend(threading.enumerate())
-        if not self._hooked and sys.version_info >= (3, 12):
+        if _replaceable is not None:
+            if vars(threading)[_NAME] is _replaceable:
+                vars(threading)[_NAME] = self._start
+        elif not self._hooked:
+            # An audit hook can't be removed.
             self._hooked = True
-            sys.addaudithook(self._hook)
+            sys.addaudithook(self._on_audit_event)
 
     def unwatch(self, watcher: object) -> None:
-        """Remember them no longer, if nobody else wants it."""
+        """Forget all threads if this was the last watcher."""
         self._watchers.discard(watcher)
-        if not self._watchers:
-            self._started = []
-
-    def _hook(self, event: str, args: tuple[Any, ...]) -> None:
-        if event not in ("_thread.start_new_thread", "_thread.start_joinable_thread"):
+        if self._watchers:
             return
-        # Of another callable, to ask for an attribute could run its code.
-        if self._watchers and isinstance(args[0], types.MethodType):
-            thread = args[0].__self__
+        self._started = []
+        # Another library may have replaced the function since.
+        if _replaceable is not None and vars(threading)[_NAME] == self._start:
+            vars(threading)[_NAME] = _replaceable
+
+    def by_native_id(self) -> dict[int, str]:
+        """Return the names of all threads that are remembered or running."""
+        threads = [*self._started, *threading.enumerate()]
+        names = {t.native_id: t.name for t in threads if t.native_id is not None}
+        if sys.platform == "linux":
+            # In the child of a fork, threading still has the thread's native id in the parent.
+            names.setdefault(os.getpid(), threading.main_thread().name)
+        return names
+
+    def _on_audit_event(self, event: str, args: tuple[Any, ...]) -> None:
+        if event in ("_thread.start_new_thread", "_thread.start_joinable_thread"):
+            self._remember(args[0])
+
+    def _start(self, function: object, *args: object) -> object:
+        assert _replaceable is not None
+        self._remember(function)
+        return _replaceable(function, *args)
+
+    def _remember(self, function: object) -> None:
+        # A Thread starts with one of its own methods. Attributes of other callables are not read,
+        # because that could run their code.
+        if self._watchers and isinstance(function, types.MethodType):
+            thread = function.__self__
             if isinstance(thread, threading.Thread):
                 self._started.append(thread)
                 if len(self._started) > 2 * _REMEMBERED:
                     self._forget()
 
     def _forget(self) -> None:
-        """Remember only the newest, and those that still run."""
+        """Keep only the newest threads, and the older ones that are still running."""
         older, newest = self._started[:-_REMEMBERED], self._started[-_REMEMBERED:]
         self._started = [thread for thread in older if thread.is_alive()] + newest
-
-    def by_native_id(self) -> dict[int, str]:
-        referenced = [] if self._hooked else _referenced_threads()
-        threads = [*self._started, *referenced, *threading.enumerate()]
-        names = {t.native_id: t.name for t in threads if t.native_id is not None}
-        if sys.platform == "linux":
-            # In the child of a fork threading has the number that it had in the parent.
-            names.setdefault(os.getpid(), threading.main_thread().name)
-        return names
-
-
-def _referenced_threads() -> list[threading.Thread]:
-    """The Thread objects of 3.11, of threads that ended too; none where there is no such set."""
-    references = list(getattr(getattr(threading, "_dangling", None), "data", ()))
-    return [thread for thread in (reference() for reference in references) if thread is not None]
 
 
 thread_names = ThreadNames()
