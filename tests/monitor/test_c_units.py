@@ -22,6 +22,7 @@ UNITS = {
     "sampling_plan": ["sampling_plan.c"],
     "history": ["history.c", "history_threads.c", "timeline.c"],
     "safe_copy": ["safe_copy.c"],
+    "frame_walk": ["frame_walk.c", "safe_copy.c"],
     "waiters": ["waiters.c"],
     "code_table": ["code_table.c"],
     "profile": ["profile.c", "code_table.c"],
