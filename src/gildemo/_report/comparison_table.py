@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gildemo._comparison.results import Comparison, ExecutorResult, Spread
-from gildemo._report.tables import plain_table, use, verdict_text
+from gildemo._report.tables import narrow_name, plain_table, use, verdict_text
 from gildemo._units import counted, number, seconds
 
 # A table at least this many columns wide has room for the efficiency.
@@ -57,7 +57,7 @@ def comparison_table(comparison: Comparison, width: int) -> Table:
         ]
         if wide:
             cells.append("" if result.efficiency is None else f"{result.efficiency:.0%}")
-        table.add_row(name.replace(":", ":\n"), *cells, *_costs(name, result))
+        table.add_row(narrow_name(name), *cells, *_costs(name, result))
     return table
 
 
@@ -105,7 +105,7 @@ def side_by_side(runs: Mapping[str, Sequence[Comparison]]) -> Table:
         names = dict.fromkeys(name for c in of_task if c is not None for name in c.executors)
         title = task
         for name in names:
-            table.add_row(title, name.replace(":", ":\n"), *_walls(of_task, name))
+            table.add_row(title, narrow_name(name), *_walls(of_task, name))
             title = ""
         held = ["" if c is None or c.gil is None else f"{c.gil.held:.0%}" for c in of_task]
         if any(held):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from rich.table import Table
 
 from gildemo._comparison.results import Comparison
-from gildemo._report.tables import column_heading, plain_table, use
+from gildemo._report.tables import narrow_name, plain_table, use
 from gildemo._units import seconds
 
 # A table at least this many columns wide has room for what the monitor saw.
@@ -26,7 +26,7 @@ def demonstration_table(comparisons: Sequence[Comparison], width: int) -> Table:
     )
     table.add_column("task", min_width=17)
     for name in names:
-        table.add_column(column_heading(name), justify="right", no_wrap=True)
+        table.add_column(narrow_name(name), justify="right", no_wrap=True)
     table.add_column("threads ÷\nprocesses", justify="right", no_wrap=True)
     table.add_column("use", no_wrap=True)
     with_gil = width >= _WIDE and any(comparison.gil for comparison in comparisons)

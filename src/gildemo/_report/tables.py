@@ -9,7 +9,7 @@ from rich.text import Text
 from gildemo._comparison.results import Comparison, Verdict
 
 # Headings that are too long for a narrow column.
-_HEADINGS = {"subinterpreters": "subinter-\npreters"}
+_NARROW_NAMES = {"subinterpreters": "subinter-\npreters"}
 
 # For each verdict: its mark and its color.
 _MARKS = {
@@ -32,9 +32,9 @@ def plain_table(title: str | None = None) -> Table:
     )
 
 
-def column_heading(executor: str) -> str:
-    """Return the name of an executor as the heading of a column."""
-    return _HEADINGS.get(executor, executor).replace(":", ":\n")
+def narrow_name(executor: str) -> str:
+    """Return the name of an executor, on two lines if it is long."""
+    return _NARROW_NAMES.get(executor, executor).replace(":", ":\n")
 
 
 def verdict_text(verdict: Verdict, style: str = "") -> Text:
