@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from dataclasses import astuple
+from random import Random
 
 import pytest
 
@@ -63,6 +65,26 @@ def test_by_line() -> None:
     assert [site.caused_self for site in sites] == pytest.approx([0.030, 0.060, 0.0, 0.002])
     assert [site.caused_total for site in sites] == pytest.approx([0.030, 0.060, 0.030, 0.062])
     assert {(site.end_line, site.column, site.end_column) for site in sites} == {(None, None, None)}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_totals_count_each_stack_once(seed: int) -> None:
+    random = Random(seed)
+    nodes = [node(None, None, 1)]
+    for _ in range(60):
+        parent = random.randrange(len(nodes))
+        nodes.append(node(parent, random.choice(FRAMES), random.randrange(3), random.randrange(9)))
+    expected: defaultdict[tuple[str, int | None], float] = defaultdict(float)
+    for found in nodes[1:]:
+        stack = set()
+        at = found
+        while at.frame is not None and at.parent is not None:
+            stack.add((FRAMES[at.frame].function, FRAMES[at.frame].line))
+            at = nodes[at.parent]
+        for place in stack if found.samples else ():
+            expected[place] += found.held
+    sites = by_line(Profile(FRAMES, tuple(nodes)))
+    assert {place: site.held_total for place, site in sites.items()} == pytest.approx(expected)
 
 
 def test_by_call() -> None:
