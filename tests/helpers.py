@@ -28,7 +28,7 @@ def gil_enabled() -> bool:
 
 
 class Index:
-    """An int to those who ask for `__index__`, and to nobody else."""
+    """An object that is an int only by its `__index__`."""
 
     def __init__(self, value: int) -> None:
         self.value = value
@@ -40,8 +40,8 @@ class Index:
 def progress_during(call: Callable[[], object]) -> int:
     """Runs call() in a worker; returns how many steps this thread took from its start to its end.
 
-    No thread is asked to give up the GIL meanwhile, so it changes hands only where its holder
-    gives it up by itself: a call that keeps it leaves room for exactly 0 steps.
+    No thread is asked to give up the GIL meanwhile, so the GIL changes hands only where its holder
+    releases it by itself. During a call that keeps the GIL, there are exactly 0 steps.
     """
     steps = 0
     counting = threading.Event()
@@ -60,19 +60,19 @@ def progress_during(call: Callable[[], object]) -> int:
             counting.set()
             while not future.done():
                 steps += 1
-                time.sleep(0)  # Gives up the GIL for once.
+                time.sleep(0)  # Releases the GIL once.
             return future.result()
     finally:
         sys.setswitchinterval(interval)
 
 
 def lets_others_run(call: Callable[[], object]) -> bool:
-    """Whether another thread runs during call(). On a busy machine it may just miss its chance."""
+    """Return whether another thread runs during call(), in any of 20 tries."""
     return any(progress_during(call) > 0 for _ in range(20))
 
 
-# Sends and sends: a signal that comes right before a blocking call sets a flag, but does not keep
-# the call from blocking, so a single one could be waited for without end.
+# Sends signals repeatedly. A signal that comes right before a blocking call sets a flag, but does
+# not keep the call from blocking, so after a single signal the call could wait forever.
 SIGNAL_SENDER = "while kill -USR1 $PPID; do sleep 0.01; done"
 
 
@@ -139,10 +139,11 @@ def run_python(program: str) -> str:
 
 
 def interrupt(call: str) -> str:
-    """Sends SIGINT to an interpreter inside of a call, until it raises; returns what it printed.
+    """Sends SIGINT to an interpreter inside a call, until it raises; returns what it printed.
 
-    The interpreter looks for signals between its own instructions, too, but not between the
-    beginning of a line with one call and that call: who is interrupted on that line is inside.
+    The interpreter also checks for signals between its own instructions, but not between the
+    beginning of a line with a single call and that call. So if it is interrupted on that line, it
+    is inside the call.
     """
     program = f"""
         import gildemo, os, signal

@@ -35,7 +35,7 @@ def record(path: str) -> None:
 
 
 def meet(path: str, parties: int) -> None:
-    """Return only when `parties` calls run at once: each leaves a file and looks for all."""
+    """Return when `parties` calls run at the same time: each makes a file and waits for all."""
     Path(path, f"{os.getpid()}-{threading.get_ident()}").touch()
     while len(list(Path(path).iterdir())) < parties:
         time.sleep(0.001)
@@ -87,7 +87,7 @@ KEPT: list[threading.Thread] = []
 
 
 def keep_a_thread() -> None:
-    """As a pool does: it starts one once, and has it for later calls."""
+    """Start a thread once and keep it for later calls, as a pool does."""
     if not KEPT:
         KEPT.append(threading.Thread(target=time.sleep, args=(1000,), name="kept"))
         KEPT[0].start()
@@ -119,7 +119,7 @@ def hang() -> None:
 
 
 def hang_in_threads() -> None:
-    """Hang where it can't be ended: in the process that measures."""
+    """Hang in the process that measures, where the task can't be ended."""
     if multiprocessing.parent_process() is None:
         time.sleep(1000)
 

@@ -61,7 +61,7 @@ class OnTerminal:
 def left_of_session(leader: int) -> list[str]:
     """The processes of a session that go on running, now that its leader has ended.
 
-    One that is just ending, or that ended and waits for init to notice, is not meant.
+    A process that is just ending, or that has ended and has not been reaped yet, does not count.
     """
 
     def is_of_it(process: psutil.Process) -> bool:

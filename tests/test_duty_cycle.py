@@ -181,7 +181,7 @@ def test_threads_hold_it_one_at_a_time() -> None:
 
 @with_a_gil
 def test_waiting_for_the_gil_counts_as_released() -> None:
-    """The worker asks for almost no released time: what it reports, it has waited for the GIL."""
+    """The worker asks for almost no released time, so what it reports is the wait for the GIL."""
     ready = threading.Event()
     stop = threading.Event()
 

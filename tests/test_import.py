@@ -1,4 +1,4 @@
-"""`import gildemo` is cheap: who wants only spin() or waitpid() pays for nothing else."""
+"""`import gildemo` is cheap: a program that only uses spin() pays for nothing else."""
 
 from __future__ import annotations
 

@@ -155,15 +155,15 @@ def test_rows_of_a_record_are_checked() -> None:
         ("", "this is not JSON"),
         ("{", r"this is not JSON \(Expecting property name.*\): use a file that gildemo wrote"),
         ("[" * 100_000, "this JSON is nested too deeply"),
-        ('{"schema": NaN}', "NaN is no number in JSON"),
-        ("null", "a JSON object is needed, not None"),
+        ('{"schema": NaN}', "NaN is not a number in JSON"),
+        ("null", "expected a JSON object, not None"),
         ('{"schema": 3, "gildemo": "9.1"}', "not 3: this was written by gildemo 9.1, so read it"),
         ('{"schema": 0}', "schema must be from 1 to 2, not 0"),
         ('{"schema": true}', "schema must be from 1 to 2, not True"),
         ('{"schema": [1]}', r"schema must be from 1 to 2, not \[1\]"),
         ('{"schema": 2, "kind": "poem"}', "kind must be one of comparison, .*, not 'poem'"),
         ('{"schema": 2, "kind": ["record"]}', r"kind must be one of .*, not \['record'\]"),
-        ('{"schema": 1, "gil": null}', "executors, comparisons or gil must be among the fields"),
+        ('{"schema": 1, "gil": null}', "schema 1 needs a field executors, comparisons or gil"),
         ('{"schema": 1, "executors": 5}', "task is missing"),
     ],
 )
@@ -174,7 +174,7 @@ def test_what_gildemo_did_not_write_is_refused(text: str, message: str) -> None:
 
 def test_another_kind_is_refused_by_name() -> None:
     message = (
-        "a comparison, which `gildemo compare` writes, is needed: this is a record of `gildemo w"
+        "expected a comparison, which `gildemo compare` writes, not a record, which `gildemo watch`"
     )
     with pytest.raises(ValueError, match=message):
         Comparison.from_json(schema_1("record"))

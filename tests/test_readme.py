@@ -12,7 +12,7 @@ from helpers import gil_enabled, run_python
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)
 
-# To be sure of a verdict takes many rounds on a busy machine; the snippets show any.
+# On a busy machine, a clear verdict takes many rounds. Here any verdict will do.
 QUICKLY = """
 import functools, gildemo
 gildemo.compare = functools.partial(gildemo.compare, min_time=0, max_time=0)

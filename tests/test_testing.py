@@ -21,7 +21,7 @@ DATA = bytes(range(256)) * 4000
 
 @pytest.fixture
 def soon_sure(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Let a call fail at once: to watch it for a second only keeps calls from failing by chance."""
+    """Let assertions fail at once. A second of monitoring only prevents failures by chance."""
     return lambda: monkeypatch.setattr(testing, "_LONG_ENOUGH", 0.1)
 
 

@@ -33,6 +33,22 @@ word_at(const char *bytes)
     return word;
 }
 
+/* Nothing is known but the address of the thread state. */
+static Prediction
+empty_prediction(const FrameLayout *at, uintptr_t tstate)
+{
+    return (Prediction){
+        .tstate = tstate,
+        .current = at->indirect ? 0 : tstate + at->current,
+    };
+}
+
+static int
+is_empty(const Prediction *prediction, const FrameLayout *at)
+{
+    return prediction->n == 0 && (!at->indirect || prediction->current == 0);
+}
+
 static Prediction *
 prediction_for(FrameWalk *walk, uintptr_t tstate)
 {
@@ -43,10 +59,7 @@ prediction_for(FrameWalk *walk, uintptr_t tstate)
     }
     Prediction *prediction = &walk->predictions[walk->next_prediction];
     walk->next_prediction = (walk->next_prediction + 1) % PREDICTED_THREADS;
-    *prediction = (Prediction){
-        .tstate = tstate,
-        .current = walk->layout.indirect ? 0 : tstate + walk->layout.current,
-    };
+    *prediction = empty_prediction(&walk->layout, tstate);
     return prediction;
 }
 
@@ -114,13 +127,11 @@ copy_thread(FrameWalk *walk, SafeCopy *copy, uint64_t id,
         ranges[n++] = state;
         safe_copy_clear(copy);
         if (safe_copy_add(copy, ranges, n) < n) {
-            if (n == 1) {
+            if (is_empty(prediction, at)) {
                 return WALK_GONE;
             }
             /* A predicted range is not mapped any more. */
-            prediction->n = 0;
-            prediction->size = 0;
-            prediction->current = at->indirect ? 0 : prediction->current;
+            *prediction = empty_prediction(at, tstate);
             continue;
         }
         const char *bytes = copy->copies[n - 1] - at->tstate_begin;

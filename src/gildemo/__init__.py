@@ -2,7 +2,7 @@
 
 from gildemo._core import GilMonitorUnavailable, duty_cycle, spin, waitpid
 
-# Type checkers take this for true. Importing it from typing would cost more than all the rest.
+# Type checkers treat this as true. Importing it from typing would take longer than all the rest.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -27,8 +27,8 @@ __all__ = [
     "waitpid",
 ]
 
-# Where the other names live. They are imported on first use (PEP 562), so that `import gildemo`
-# stays cheap for a program that only wants spin().
+# The modules that define the other names. They are imported on first use (PEP 562), so that
+# `import gildemo` stays cheap for a program that only needs spin().
 _LAZY = {
     "Comparison": "gildemo._comparison",
     "GilMonitor": "gildemo.monitor",

@@ -1,4 +1,4 @@
-"""Makes `python -m gildemo` the command."""
+"""Makes `python -m gildemo` run the command."""
 
 from gildemo._cli import main
 

@@ -1,8 +1,8 @@
 """Frozen dataclasses as JSON values, and back, by the type hints of their fields.
 
-A new field needs no change here. To be read from what was written without it, it needs a default.
-A class whose fields would take too much room has a `to_dict` and a `from_dict` of its own, and says
-so with `has_own_codec = True`.
+A new field needs no change here, but it needs a default, so that JSON without the field can still
+be read. A class whose fields would take too much space sets `has_own_codec = True` and has its own
+`to_dict` and `from_dict`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _T = TypeVar("_T")
 
 
 def encode(value: Any) -> Any:
-    """Return a frozen dataclass as what JSON has: dicts, lists, strings, numbers, None."""
+    """Return a frozen dataclass as JSON values: dicts, lists, strings, numbers, bools and None."""
     if getattr(value, "has_own_codec", False):
         return value.to_dict()
     if dataclasses.is_dataclass(value):
@@ -41,7 +41,7 @@ def decode(cls: type[_T], fields: Mapping[str, Any]) -> _T:
     """Build a dataclass from what `encode` returned, by the type hints of its fields.
 
     Hints may be str, int, float, bool, None, an Enum, a dataclass, and unions, tuples and
-    Mapping[str, ...] of these. Raises ValueError that names the field and its value.
+    Mapping[str, ...] of these. Raises a ValueError that names the field and its value.
     """
     try:
         found: _T = _dataclass(cls, fields)
@@ -53,7 +53,7 @@ def decode(cls: type[_T], fields: Mapping[str, Any]) -> _T:
 
 
 class _InvalidError(ValueError):
-    """A value of the wrong type. Each container adds where in itself the value was."""
+    """A value of the wrong type. Each enclosing container adds its part of the path to it."""
 
     def __init__(self, expected: str, value: object) -> None:
         super().__init__()
@@ -133,7 +133,7 @@ def _union(decoders: tuple[_Decoder, ...], value: Any) -> Any:
             return decoder(value)
         except _InvalidError as error:
             errors.append(error)
-    # The one that got furthest into the value is of the type that was meant.
+    # The decoder that got furthest into the value is the one for the intended type.
     deepest = max(errors, key=lambda error: len(error.path))
     if not deepest.path:
         deepest.expected = " or ".join(error.expected for error in errors)

@@ -2,9 +2,9 @@
 
     {"kind": "comparison", "schema": 2, "gildemo": "0.1.0", "python": "3.13.0", ...}
 
-The kind is "comparison" (of `gildemo compare`), "demonstration" (`demo`) or "record" (`watch`);
+The kind is "comparison" (of `gildemo compare`), "demonstration" (`demo`) or "record" (`watch`).
 "gildemo" and "python" are the versions that measured. All other fields are those of a frozen
-dataclass. Unknown fields are ignored, and missing ones take the dataclass's default, so a new
+dataclass. Unknown fields are ignored, and missing fields take the dataclass's defaults, so a new
 field with a default does not change the schema.
 
 History of the schema:
@@ -36,14 +36,14 @@ ADVICE = "use a file that gildemo wrote with --json"
 
 
 def write(data: Mapping[str, Any]) -> str:
-    """Return the JSON text of what `wrap` returned."""
+    """Return what `wrap` returned as JSON text."""
     return json.dumps(data, indent=2)
 
 
 def read(text: str) -> tuple[str, Mapping[str, Any]]:
-    """Return the kind of an envelope and its fields, which are those of the current schema.
+    """Return the kind of an envelope, and its fields converted to the current schema.
 
-    Raises ValueError if the text is not JSON, or not what a version of gildemo wrote.
+    Raises ValueError if the text is not JSON, or was not written by gildemo.
     """
     return _open(loads(text))
 
@@ -59,11 +59,11 @@ def loads(text: str) -> Any:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number in JSON")
+    raise ValueError(f"{name} is not a number in JSON")
 
 
 def wrap(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fields in the envelope of their kind."""
+    """Return the fields in an envelope of this kind."""
     from gildemo import __version__
 
     versions = {"gildemo": __version__, "python": platform.python_version()}
@@ -71,22 +71,22 @@ def wrap(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unwrap(data: object, kind: str) -> Mapping[str, Any]:
-    """Return the fields in an envelope, which may be of an older schema.
+    """Return the fields of an envelope, which may have an older schema.
 
-    Raises ValueError if `data` is no envelope, of another kind, or of a newer schema.
+    Raises ValueError if `data` is not an envelope, or has another kind or a newer schema.
     """
     found, fields = _open(data)
     if found != kind:
         raise ValueError(
-            f"a {kind}, which `{KINDS[kind]}` writes, is needed: this is a {found} of "
-            f"`{KINDS[found]}`"
+            f"expected a {kind}, which `{KINDS[kind]}` writes, not a {found}, which "
+            f"`{KINDS[found]}` writes"
         )
     return fields
 
 
 def _open(data: object) -> tuple[str, Mapping[str, Any]]:
     if not isinstance(data, Mapping):
-        raise ValueError(f"a JSON object is needed, not {reprlib.repr(data)}: {ADVICE}")
+        raise ValueError(f"expected a JSON object, not {reprlib.repr(data)}: {ADVICE}")
     schema = data.get("schema")
     if type(schema) is not int or schema < 1:
         raise ValueError(f"schema must be from 1 to {SCHEMA}, not {reprlib.repr(schema)}: {ADVICE}")
@@ -117,7 +117,7 @@ def _from_schema_1(data: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     if isinstance(data.get("gil"), Mapping):
         return "record", _record_from_schema_1(data["gil"])
     raise ValueError(
-        f"executors, comparisons or gil must be among the fields of schema 1, not only "
+        f"schema 1 needs a field executors, comparisons or gil, but the fields are "
         f"{reprlib.repr(sorted(map(str, data)))}: {ADVICE}"
     )
 

@@ -1,4 +1,4 @@
-"""Places in source code as people read them: short names of files, and the text of a line."""
+"""Places in source code, for display: short file names, and the text of a line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LONGEST_TEXT = 60
 
 @cache
 def short_file(file: str) -> str:
-    """Return a path relative to the current folder, or to the folder that it is imported from."""
+    """Return a path relative to the current folder or to the entry of sys.path that contains it."""
     # Like an import, ignore what is no str in sys.path.
     folders = [Path(entry) for entry in sys.path if entry and isinstance(entry, str)]
     with contextlib.suppress(FileNotFoundError):  # The program may have removed the folder.
@@ -43,7 +43,7 @@ def site_place(site: Site) -> str:
 def source_of(site: Site) -> str:
     """Return the source line of a site, and a line of carets below the executing part.
 
-    Return "" if the source is not there.
+    Return "" if the source is not available.
     """
     line = "" if site.line is None else linecache.getline(site.file, site.line).rstrip("\n")
     text = line.strip()
@@ -73,9 +73,10 @@ def call_text(site: Site) -> str:
 
 
 def hottest_site(profile: Profile) -> str:
-    """Return the text of the call that held the GIL the most, and where it is, or "".
+    """Return the text and the place of the call that held the GIL the most, or "" if not known.
 
-    The frames of machinery count for their callers; a site in them says nothing.
+    Frames of machinery (see `is_machinery`) count for their callers. A site in machinery does not
+    help the reader, so it counts as not known.
     """
     sites = without_machinery(profile).sites("call")
     if not sites or sites[0].held_self == 0 or is_machinery(sites[0].file):

@@ -1,4 +1,4 @@
-"""Numbers and times as text for people."""
+"""Numbers and times as text that people read."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def number(value: float) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return a number of things, with the plural where it is needed."""
+    """Return a count with its noun, which is plural unless the count is 1."""
     many = f"{count:,}" if count < 10_000 else number(count)
     return f"1 {noun}" if count == 1 else f"{many} {noun}s"
 
 
 def rounded_up(value: float) -> int:
-    """Return a whole number that is not smaller, and has two digits that are not 0."""
+    """Round up to a whole number with at most two significant digits."""
     size = 1
     while value / size > 100:
         size *= 10
-    # What comes from a division may be off by a rounding error.
+    # The quotient may be slightly too large because of a rounding error.
     return math.ceil(value / size * (1 - 1e-9)) * size
 
 

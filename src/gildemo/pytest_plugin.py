@@ -1,7 +1,7 @@
 """A pytest plugin: fixtures and a marker to assert that code holds or releases the GIL.
 
-pytest imports this module in each run of each project that has gildemo installed, so it imports
-nothing else before a fixture or the marker is used.
+pytest imports this module in every run in an environment that has gildemo installed, so it imports
+the rest of gildemo only when a fixture or the marker is used.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 
 
 def _skip_without_monitor() -> None:
-    """Skip the test if the GIL can't be monitored here, so that it does not pass silently."""
+    """Skip the test if the GIL can't be monitored here. It must not pass silently."""
     from gildemo import GilMonitor, GilMonitorUnavailable
 
     try:

@@ -14,7 +14,7 @@ _FILE = "<statement>"
 
 @dataclass(frozen=True)
 class Statement:
-    """Python statements to measure, and a set-up to run first, which is not measured.
+    """Python statements to measure, and a setup that runs first and is not measured.
 
     Both run in one function, so the names that they bind are local variables. They are sent to
     the workers as source code. Raises SyntaxError if one of them is not valid Python.
@@ -24,7 +24,7 @@ class Statement:
     setup: str = "pass"  # source code that runs once in each measurement, before it
 
     def __post_init__(self) -> None:
-        # Each by itself: `return` or `break` would be valid inside of our function and loop.
+        # Compile each by itself: `return` or `break` would be valid inside the function and loop.
         for text, file in ((self.setup, "<setup>"), (self.stmt, "<stmt>")):
             compile(text, file, "exec")
         self._compile()
@@ -40,14 +40,14 @@ class Statement:
         loop = function.body[1]
         assert isinstance(loop, ast.For)
         measured = ast.parse(self.stmt, "<stmt>")
-        # Line numbers in tracebacks count the lines of the set-up first.
+        # Line numbers in tracebacks count the lines of the setup first.
         ast.increment_lineno(measured, len(self.setup.splitlines()))
         function.body[:0] = ast.parse(self.setup, "<setup>").body
         loop.body[:] = measured.body or [ast.Pass()]
         return compile(ast.fix_missing_locations(module), _FILE, "exec")
 
     def run(self, calls: Iterable[object], begin: Callable[[], None]) -> None:
-        """Run the set-up, call `begin`, then run the statement once for each of `calls`."""
+        """Run the setup, call `begin`, then run the statement once for each of `calls`."""
         lines = [f"{line}\n" for text in (self.setup, self.stmt) for line in text.splitlines()]
         linecache.cache[_FILE] = (0, None, lines, _FILE)
         namespace: dict[str, Any] = {"__name__": "__gildemo__"}

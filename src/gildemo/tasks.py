@@ -1,7 +1,7 @@
-"""The tasks of the demonstration, which can be used for other comparisons as well.
+"""The tasks of the demonstration. Other comparisons can use them as well.
 
-Each is a function of this module, so that it can be sent to processes and subinterpreters. None
-leaves a child process behind, even if it is interrupted.
+Each is a function of this module, so that it can be sent to processes and subinterpreters. None of
+them leaves a child process behind, even if it is interrupted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def spin_held(iterations: int) -> int:
 
 
 def spin_released(iterations: int) -> int:
-    """Compute in C for `iterations` steps with the GIL released; return the same."""
+    """Compute in C for `iterations` steps with the GIL released; return the same result."""
     return _core.spin(iterations, release_gil=True)
 
 
@@ -42,12 +42,12 @@ def wait_with_subprocess(seconds: float) -> int:
 
 def wait_for_child(seconds: float, release_gil: bool) -> int:
     """Start `sleep SECONDS` and wait for it with gildemo.waitpid(); return its exit status."""
-    # A worker may ignore SIGINT, which its child would inherit.
+    # A worker may ignore SIGINT, and its child would inherit that.
     pid = os.posix_spawnp("sleep", ["sleep", str(seconds)], os.environ, setsigdef=[signal.SIGINT])
     try:
         _, status = _core.waitpid(pid, release_gil=release_gil)
     except BaseException:
-        # The interruption may come after the child was reaped.
+        # The child may already have been reaped.
         with contextlib.suppress(ProcessLookupError, ChildProcessError):
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)

@@ -14,7 +14,7 @@ from gildemo.monitor import SHORTEST_INTERVAL, GilMonitor, GilRecord
 
 T = TypeVar("T")
 
-# How long to repeat a call before the result is given up as inconclusive, in seconds.
+# How long to repeat a call before giving up as inconclusive, in seconds.
 LONGEST = 5.0
 # How long to repeat a call before the samples are checked again, in seconds.
 _BATCH = 0.05
@@ -22,17 +22,19 @@ _BATCH = 0.05
 _FEWEST_SAMPLES = 100
 # The same for a body that runs only once, and may not last long enough for more.
 _FEWEST_SAMPLES_ONCE = 20
-# Each check may find an extreme value by chance. So the measured fraction must differ from the
-# limit by twice the half width of its 95 % interval.
+# Each check can find an extreme value by chance. So the measured fraction must differ from the
+# limit by this many times half the width of its 95 % interval.
 _MARGIN = 2.0
-# The system may keep a thread that holds the GIL from its CPU for tens of milliseconds. That must
-# not fail a test, so no call fails before it was monitored for so many seconds.
+# The scheduler may take the CPU from a thread that holds the GIL, for tens of milliseconds. That
+# must not fail a test, so an assertion fails only after this many seconds of monitoring.
 _LONG_ENOUGH = 1.0
+# An error as large as this comes from delayed samples, not from the call.
+_LARGE_ERROR = 0.05
 
 
 @dataclass(frozen=True)
 class GilUsage(Generic[T]):
-    """For how much of a call its own thread held the GIL."""
+    """How much of a call the calling thread held the GIL for."""
 
     held: float  # the fraction of the time, from 0 to 1
     error: float  # half the width of the 95 % confidence interval around `held`
@@ -49,10 +51,11 @@ class GilUsage(Generic[T]):
 
 
 def gil_usage(fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> GilUsage[T]:
-    """Call `fn(*args, **kwargs)` under a GilMonitor; return for how much of it it held the GIL.
+    """Call `fn(*args, **kwargs)` under a GilMonitor; return how much of the call held the GIL.
 
-    The call is repeated until the error is at most 0.05, or for `LONGEST` seconds. Raises
-    GilMonitorUnavailable if the GIL can't be monitored here, and what `fn` raises.
+    The call is repeated until the error is at most 0.05, or for `LONGEST` seconds. Only what the
+    calling thread does counts. Raises GilMonitorUnavailable if the GIL can't be monitored here, and
+    what `fn` raises.
     """
     return _measure(lambda: fn(*args, **kwargs), lambda held, error, seconds: error <= 0.05)
 
@@ -62,7 +65,7 @@ def assert_releases_gil(
 ) -> T:
     """Call `fn(*args, **kwargs)`, and return its result if the call releases the GIL.
 
-    The call is repeated until there are enough samples, so it must do the same each time. Only
+    The call is repeated until there are enough samples, so it must do the same work each time. Only
     what the calling thread does counts.
 
     at_most: the fraction of the call for which it may hold the GIL, between 0 and 1.
@@ -87,7 +90,7 @@ def assert_holds_gil(
 
     at_least: the fraction of the call for which it must hold the GIL, between 0 and 1.
 
-    Apart from that it works like `assert_releases_gil`.
+    Otherwise it works like `assert_releases_gil`.
     """
     __tracebackhide__ = True
     usage = _judge(fn, lambda: fn(*args, **kwargs), at_least, "at_least")
@@ -103,7 +106,7 @@ def releasing_gil(name: str, at_most: float = 0.1) -> Iterator[None]:
     The body runs only once, so it must take 20 ms or more. If it is too short for enough samples,
     the AssertionError says so.
 
-    name: what messages call the body.
+    name: the name of the body in messages.
     """
     __tracebackhide__ = True
     me = threading.get_native_id()
@@ -142,15 +145,20 @@ def _judge(
 
     usage = _measure(call, is_clear)
     if not is_clear(usage.held, usage.error, LONGEST):
-        raise AssertionError(
-            _told(
-                fn,
-                usage,
-                f"too close to {name}={limit:g} to tell in {LONGEST:g} s: pass arguments with "
-                f"which a call takes longer, or another {name}",
-            )
-        )
+        raise AssertionError(_told(fn, usage, _undecided(usage, name, limit)))
     return usage
+
+
+def _undecided(usage: GilUsage[Any], name: str, limit: float) -> str:
+    if usage.error > _LARGE_ERROR:
+        return (
+            f"there were too few samples in {LONGEST:g} s to tell: busy CPUs delayed them, so try "
+            "again when the machine is less busy"
+        )
+    return (
+        f"too close to {name}={limit:g} to tell in {LONGEST:g} s: pass arguments that make a call "
+        f"take longer, or a different {name}"
+    )
 
 
 def _measure(call: Callable[[], T], enough: Callable[[float, float, float], bool]) -> GilUsage[T]:
@@ -183,7 +191,7 @@ def _told(fn: Callable[..., object] | str, usage: GilUsage[Any], judgement: str)
     name = fn if isinstance(fn, str) else getattr(fn, "__qualname__", repr(fn))
     lines = [f"{name} {usage}: {judgement}"]
     if site := _hottest_site(usage.record):
-        lines.append(f"held most in {site}")
+        lines.append(f"the GIL was held the most in {site}")
     lines.append(LEGEND.plain)
     lines += [line.plain for line in lanes("the calls", usage.record, 78)]
     return "\n".join(lines)

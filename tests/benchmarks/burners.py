@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def burners(number: int) -> Iterator[None]:
-    """As many processes that want a CPU all the time."""
-    # None burns on where this process was killed.
+    """Run this many processes that compute all the time."""
+    # They end by themselves if this process is killed.
     program = """
 import os
 parent = os.getppid()

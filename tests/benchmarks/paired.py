@@ -11,7 +11,7 @@ import pytest
 
 
 class Benchmark(Protocol):
-    """What is used of pytest-benchmark's fixture, whose own methods have no types."""
+    """The part of pytest-benchmark's fixture that is used here. Its own methods have no types."""
 
     group: str | None
     extra_info: dict[str, object]
@@ -70,7 +70,7 @@ def alternate(
     """Run both in turn; each returns the seconds that it measured itself.
 
     The subject is compared with the mean of the reference's runs before and after it, so that a
-    machine that gets steadily slower or faster favours neither of them.
+    machine that gets steadily slower or faster favors neither of them.
     """
     subjects: list[float] = []
     references: list[float] = []

@@ -163,7 +163,7 @@ def row(case: Case) -> str:
         for name, method in METHODS.items():
             answers[name].append(method(case.call))
     cells = [sum(a is not case.releases for a in given) / TRIALS for given in answers.values()]
-    # These are among the wrong ones.
+    # These are counted among the wrong answers.
     undecided = answers["gildemo"].count(None)
     return "".join(f"{cell:>10.0%}" for cell in cells) + f"{undecided:>12}"
 

@@ -121,6 +121,14 @@ def test_a_reader_that_goes_away_is_no_traceback(arguments: tuple[str, ...]) -> 
     assert result.stderr == ""
 
 
+def test_a_reader_that_goes_away_loses_no_file(tmp_path: Path) -> None:
+    file = tmp_path / "result.json"
+    options = ("compare", *QUICK, "--min-time", "0", "--json", str(file), "pass")
+    command = f"{shlex.join([sys.executable, '-m', 'gildemo', *options])} | true"
+    subprocess.run(command, shell=True, capture_output=True, timeout=100, check=False)
+    assert json.loads(file.read_text(encoding="utf-8"))["kind"] == "comparison"
+
+
 def to_the_group(pid: int) -> None:
     """As a terminal does it."""
     os.killpg(pid, signal.SIGINT)

@@ -185,7 +185,7 @@ def test_ctrl_c_in_the_program_still_gives_the_report(tmp_path: Path) -> None:
         (("missing.py",), "can't run missing.py: [Errno 2]"),
         (("-m", "missing"), "No module named missing"),
         (("--interval", "0", "script.py"), "interval must be from 1e-5 to 10 seconds, not 0.0"),
-        (("--interval", "x", "script.py"), "must be a number of seconds, not 'x'"),
+        (("--interval", "x", "script.py"), "must be 0 or more seconds, not 'x'"),
         (("--json", "-", "--trace", "-", "script.py"), "--json and --trace can't both write to -"),
         (("--plot", "r.gif", "script.py"), "must end in .png, .svg or .pdf"),
         ((), "the following arguments are required"),

@@ -1,4 +1,4 @@
-"""What an experiment measures, and how it takes it when a task misbehaves."""
+"""What an experiment measures, and what it does when a task misbehaves."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_sending_grows_with_the_result() -> None:
 
 def test_rounds_are_added_until_it_is_clear_or_the_time_is_over() -> None:
     nothing, names = tasks_for_tests.nothing, ("serial", "threads", "processes")
-    # Sent one at a time, it is clear that calls of some nanoseconds pay nowhere.
+    # If calls of some nanoseconds are sent one at a time, clearly no executor is faster.
     clear = compare(nothing, executors=names, min_time=0.01, monitor=False)
     assert clear.rounds == FEWEST_ROUNDS
     late = compare(nothing, executors=names, min_time=0.01, max_time=0, monitor=False)

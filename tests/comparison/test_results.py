@@ -91,11 +91,11 @@ def test_result_is_consistent_and_round_trips() -> None:
     ("text", "message"),
     [
         ("{}", "schema must be from 1 to 2, not None: use a file that gildemo wrote"),
-        ("[]", r"a JSON object is needed, not \[\]"),
-        ("3", "a JSON object is needed, not 3"),
+        ("[]", r"expected a JSON object, not \[\]"),
+        ("3", "expected a JSON object, not 3"),
         ('{"schema": 2}', "kind must be one of comparison, demonstration, record, not None"),
-        ('{"schema": 1}', "executors, comparisons or gil must be among the fields"),
-        ('{"schema": 1, "verdict": "x"}', "executors, comparisons or gil must be among"),
+        ('{"schema": 1}', "schema 1 needs a field executors, comparisons or gil"),
+        ('{"schema": 1, "verdict": "x"}', r"the fields are \['schema', 'verdict'\]"),
     ],
 )
 def test_other_json_is_refused(text: str, message: str) -> None:

@@ -169,7 +169,7 @@ def test_reason_of_short_calls_says_how_many_in_a_batch_pay() -> None:
     text = explanation(PROCESSES, costs, call=1e-7)
     assert "One call takes 100 ns" in text
     assert "costs 30.0 µs with threads and 200 µs with processes" in text
-    assert "Processes would be faster if 2,000 or more were sent at a time." in text
+    assert "Processes would be faster if 2,000 or more calls were sent at a time." in text
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_conclusions_carry_the_figures() -> None:
             "in theory threads are as fast",
         ),
         (comparison(demo.SUBPROCESS, threads=0.1, processes=0.2), "With", "slower"),
-        (comparison(demo.FIBO, threads=0.2, processes=0.2), "In pure", "were there CPUs"),
+        (comparison(demo.FIBO, threads=0.2, processes=0.2), "In pure", "were there enough"),
     ],
 )
 def test_conclusions_say_when_figures_contradict_the_theory(

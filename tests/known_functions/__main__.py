@@ -1,9 +1,9 @@
 """Measures the table on this Python, and brings docs/which-functions-release-the-gil.md up to date.
 
-python -m known_functions              measure, keep the figures beside the document, render it
-python -m known_functions --print      measure, and print the figures: nothing is written
-python -m known_functions --add FILE   take figures that --print gave elsewhere (- is stdin)
-python -m known_functions --render     only render the figures that are there
+python -m known_functions              measure, save the figures, and render the document
+python -m known_functions --print      measure and print the figures; write no file
+python -m known_functions --add FILE   add figures that --print has printed (-: from stdin)
+python -m known_functions --render     only render the document from the saved figures
 """
 
 from __future__ import annotations

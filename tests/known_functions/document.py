@@ -20,8 +20,8 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 DOCUMENT = DOCS / "which-functions-release-the-gil.md"
 FIGURES = DOCUMENT.with_suffix(".json")
 
-# A call is watched so many times, for at least so many seconds: 1,500 samples each, enough for an
-# error of 3 %. Their median passes over a spell in which the machine was busy with other things.
+# Each call is watched this many times, for at least this many seconds. That gives 1,500 samples
+# each time, enough for an error of 3 %. The median leaves out a time in which the machine was busy.
 _SPELLS = 3
 _WATCHED = 0.3
 
@@ -54,7 +54,7 @@ cd tests && python -m known_functions
 
 
 def measure(progress: Callable[[str], object]) -> dict[str, Any]:
-    """The figures of this Python: of the calls that it has."""
+    """Return the figures of this Python, for the calls that it has."""
     held: dict[str, float] = {}
     for known in KNOWN:
         if reason := known.missing():

@@ -1,4 +1,4 @@
-"""What some calls need around them: files, and somebody at the other end. Nothing outlives it."""
+"""What some calls need: files, and threads at the other end. All of it is cleaned up."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MEGABYTES = 30
 
 @contextlib.contextmanager
 def again_and_again(act: Callable[[], object], seconds: float = WAIT) -> Iterator[None]:
-    """Another thread acts, and sleeps between; what it holds the GIL for is not the caller's."""
+    """Call `act` repeatedly in another thread, whose held time does not count for the caller."""
     stop = threading.Event()
 
     def work() -> None:
@@ -60,7 +60,7 @@ def written_pipe() -> Iterator[Names]:
 @contextlib.contextmanager
 def read_pipe() -> Iterator[Names]:
     with _pipe() as (read_end, write_end):
-        # The reader must not wait for what nobody writes any more.
+        # The reader must not wait when nothing writes any more.
         os.set_blocking(read_end, False)
 
         def read() -> None:

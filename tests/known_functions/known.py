@@ -26,25 +26,20 @@ def nothing() -> AbstractContextManager[Names]:
 
 @dataclass(frozen=True)
 class Known:
-    """A call, and what CPython's source says of it.
+    """A call, and what CPython's source says about it."""
 
-    call: a statement, run `times` times in a loop if one alone is too short to be measured.
-    size: of its arguments, in words. changed: from which version on another answer holds.
-    source: a file of CPython; shows: what is to be seen there. setup: statements that run once
-    before, with the names that `given` makes and takes away again. needs: the module, or what
-    of a module, that not every Python has. new_in: the first version that has the call.
-    """
-
-    call: str
-    size: str
+    call: str  # a statement
+    size: str  # of its arguments, in words
     expected: Verdict
-    source: str
-    shows: str
-    setup: str = ""
-    times: int = 1
+    source: str  # a file of CPython
+    shows: str  # what that file shows
+    setup: str = ""  # statements that run once before the call
+    times: int = 1  # how often to run the call in a loop, if a single one is too short to measure
+    # Makes the names that `setup` and `call` use, and cleans up afterwards.
     given: Callable[[], AbstractContextManager[Names]] = nothing
-    needs: str = ""
-    new_in: tuple[int, int] = (3, 11)
+    needs: str = ""  # a module, or an attribute of a module, that not every Python has
+    new_in: tuple[int, int] = (3, 11)  # the first version that has the call
+    # The version from which on a different verdict is expected, and that verdict.
     changed: tuple[tuple[int, int], Verdict] | None = None
 
     @property
@@ -58,7 +53,7 @@ class Known:
         return self.expected
 
     def missing(self) -> str | None:
-        """Says why this Python can't run it, if so."""
+        """Return why this Python can't run the call, or None if it can."""
         if sys.version_info[:2] < self.new_in:
             return f"new in Python {self.new_in[0]}.{self.new_in[1]}"
         if self.needs and not _is_there(self.needs):
@@ -75,12 +70,12 @@ class Known:
             try:
                 yield namespace["call"]
             finally:
-                # The function refers to its names, and they to it.
+                # The function and its namespace refer to each other.
                 namespace.clear()
 
 
 def _is_there(dotted: str) -> bool:
-    """Whether there is a module of this name, or else such an attribute of a module."""
+    """Return whether there is a module, or an attribute of a module, with this name."""
     try:
         importlib.import_module(dotted)
     except ImportError:

@@ -1,4 +1,4 @@
-"""The monitor's verdict on calls whose truth CPython's source tells."""
+"""The monitor's verdict on calls, compared with what CPython's source says."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The parts of a GilMonitor that need no Python.
 
-To fill the history takes a minute at least, and to see a bias of a hundredth takes hundreds of
-runs, so both are done here in C, with a clock that is only a number.
+It takes at least a minute to fill the history, and hundreds of runs to see a bias of 0.01. So both
+are tested here in C, with a clock that is only a number.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ UNITS = {
     "sampling_plan": ["sampling_plan.c"],
     "history": ["history.c", "history_threads.c", "timeline.c"],
     "safe_copy": ["safe_copy.c"],
+    "frame_walk": ["frame_walk.c", "safe_copy.c"],
     "waiters": ["waiters.c"],
     "code_table": ["code_table.c"],
     "profile": ["profile.c", "code_table.c"],

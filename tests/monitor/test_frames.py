@@ -111,7 +111,7 @@ def test_innermost_frames_of_a_very_deep_stack(probe: ModuleType) -> None:
 
 
 def test_in_a_subinterpreter(folder: Path) -> None:
-    # A process of its own: the rest of this one's modules need not be fit for that.
+    # In a new process, because other modules of this process may not support that.
     program = """
         try:
             import _interpreters as interpreters
@@ -157,8 +157,8 @@ def library_files() -> list[Path]:
 
 def test_positions_in_the_standard_library(probe: ModuleType) -> None:
     files = library_files()
-    # Of all files every eighth, from another one in each run, or all if asked for: that takes
-    # minutes.
+    # Every eighth file, beginning with a different one in each run. If requested, all files: that
+    # takes minutes.
     if not os.environ.get("GILDEMO_ALL_POSITIONS"):
         files = files[os.getpid() % 8 :: 8]
     checked = 0

@@ -37,6 +37,8 @@ def watch(**targets: Callable[[], object]) -> GilRecord:
             thread.start()
         for thread in threads:
             thread.join()
+    # On a very busy machine the sampler may not have run.
+    assert monitor.record.samples or not targets
     return monitor.record
 
 
@@ -78,17 +80,6 @@ def pure_python(seconds: float) -> Callable[[], None]:
             pass
 
     return work
-
-
-@pytest.fixture(scope="module")
-def competing() -> GilRecord:
-    # Now and then a busy machine leaves the sampler too few samples.
-    for _ in range(5):
-        work = pure_python(0.6)
-        record = watch(one=work, two=work)
-        if record.error < 0.04:
-            break
-    return record
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 0.75, 1.0])
@@ -152,6 +143,7 @@ def test_threads_that_released_it_neither_hold_nor_wait() -> None:
         assert max(named(record, name).held, named(record, name).waiting or 0.0) < 0.05
 
 
+@retried
 def test_name_of_a_thread_that_was_there_before_and_ends() -> None:
     end = threading.Event()
     thread = threading.Thread(target=lambda: (end.wait(), duty_cycle(0.05)), name="before")
@@ -306,16 +298,19 @@ def test_one_after_more_threads_than_there_is_room_for() -> None:
     assert len(record.threads) <= 8192
 
 
-def test_timeline(competing: GilRecord) -> None:
-    line = competing.timeline
-    assert (line[-1][1] - line[0][0]) / 1e9 == pytest.approx(competing.duration)
+@retried
+def test_timeline() -> None:
+    work = pure_python(0.6)
+    record = watch(one=work, two=work)
+    line = record.timeline
+    assert (line[-1][1] - line[0][0]) / 1e9 == pytest.approx(record.duration)
     assert all(start <= end for start, end, _ in line)
     assert all(a[1] == b[0] and a[2] != b[2] for a, b in itertools.pairwise(line))
     # A busy machine gives them fewer turns, but most of these are seen.
-    assert len(line) > (competing.switches or 50) / 2 > 5
-    for place, thread in enumerate(competing.threads):
+    assert len(line) > (record.switches or 50) / 2 > 5
+    for place, thread in enumerate(record.threads):
         share = sum(end - start for start, end, who in line if who == place) / 1e9
-        assert share / competing.duration == pytest.approx(thread.held, abs=0.1)
+        assert share / record.duration == pytest.approx(thread.held, abs=0.1)
 
 
 @sees_waiting
@@ -387,15 +382,21 @@ def test_error_after_some_samples() -> None:
     assert 0 < watch(one=work, two=work).error < 0.05
 
 
-def test_round_trip(competing: GilRecord) -> None:
-    text = json.dumps(competing.to_dict(), allow_nan=False)
-    assert GilRecord.from_dict(json.loads(text)) == competing
+@pytest.fixture(scope="module")
+def record() -> GilRecord:
+    work = pure_python(0.1)
+    return watch(one=work, two=work)
 
 
-def test_record_of_a_newer_version(competing: GilRecord) -> None:
-    newer = competing.to_dict()
+def test_round_trip(record: GilRecord) -> None:
+    text = json.dumps(record.to_dict(), allow_nan=False)
+    assert GilRecord.from_dict(json.loads(text)) == record
+
+
+def test_record_of_a_newer_version(record: GilRecord) -> None:
+    newer = record.to_dict()
     newer["new"] = newer["threads"][0]["new"] = 1
-    assert GilRecord.from_dict(newer) == competing
+    assert GilRecord.from_dict(newer) == record
 
 
 def test_record_of_an_older_version() -> None:

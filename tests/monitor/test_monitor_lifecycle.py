@@ -192,6 +192,7 @@ def test_several_at_once_agree() -> None:
 
 
 @needs_a_gil
+@retried
 def test_exception_in_the_with_block() -> None:
     def fail() -> None:
         with monitor:

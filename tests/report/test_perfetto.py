@@ -141,7 +141,7 @@ def test_long_waits_agree_with_the_record() -> None:
     def compete() -> None:
         for _ in range(3):
             gildemo.duty_cycle(0.1)
-        # Who ends while the other competes is not looked at again.
+        # A thread that ends while the other one competes is not sampled again.
         both.wait()
 
     record = record_of(compete)

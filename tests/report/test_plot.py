@@ -144,8 +144,17 @@ def test_who_waits_is_not_shown_as_nobody_where_it_is_unknown(comparison: Compar
     gil = comparison.gil
     if gil is None:
         pytest.skip(str(comparison.gil_unavailable))
-    unknown = {"holds": 0.1, "not_observed": 0.1}
-    threads = tuple(dataclasses.replace(t, waiting=None, states=unknown) for t in gil.threads)
+    threads = tuple(
+        dataclasses.replace(
+            thread,
+            waiting=None,
+            intervals=tuple(
+                (start, end, state if state == "holds" else "not_observed")
+                for start, end, state in thread.intervals
+            ),
+        )
+        for thread in gil.threads
+    )
     record = dataclasses.replace(gil, threads=threads)
     drawn = figure([dataclasses.replace(comparison, gil=record)])
     texts = {text.get_text() for text in visible_texts(drawn)}

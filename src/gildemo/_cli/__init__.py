@@ -16,16 +16,16 @@ from gildemo import __version__
 from gildemo._cli import exit_status
 from gildemo._cli.options import UsageError
 
-# Each is a Command. They are imported when they are needed: `watch` is part of what it measures.
+# Each is a Command, imported only when it is needed: `watch` runs in the program that it watches.
 _COMMANDS = ("demo", "compare", "watch", "report")
 _DEFAULT = "demo"
 
 _EPILOG = f"""\
 examples:
   gildemo                           run the demonstration
-  gildemo demo --original           the experiment of 2021, at its own size
+  gildemo demo --original           the experiment of 2021, at its original size
   gildemo --executors threads,processes --rounds 9
-  gildemo --json result.json        keep the figures ("-": standard output)
+  gildemo --json result.json        write the results ("-": standard output)
   gildemo --plot result.png         draw them (needs gildemo[plot])
   gildemo compare -s 'import zlib; d = bytes(10**7)' 'zlib.compress(d)'
   gildemo compare --expect threads package.module:function --arg 'range(10)'
@@ -34,7 +34,7 @@ examples:
   gildemo watch --trace gil.json -m package    for ui.perfetto.dev
 
 {exit_status.EXPLAINED}
-`gildemo COMMAND --help` has the options of a command.
+Run `gildemo COMMAND --help` for the options of a command.
 """
 
 
@@ -91,18 +91,18 @@ def _parse(argv: list[str]) -> argparse.Namespace:
 
 
 def _exit(status: int) -> NoReturn:
-    """Exit, with no traceback if Ctrl-C is pressed again meanwhile."""
+    """Exit. From here on, Ctrl-C is ignored, so it can't cause a traceback."""
     with contextlib.suppress(ValueError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # The interpreter would wait for a thread that still runs, and nothing can end the thread.
+    # The interpreter would wait for threads that still run, and nothing can end a thread.
     patience = 3.0 if status == exit_status.INTERRUPTED else 0.1
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join(patience)
             if thread.is_alive():
                 sys.stderr.write(
-                    f"gildemo: exiting although a thread of the task still runs ({thread.name}): "
-                    "a thread can't be ended from outside\n"
+                    f"gildemo: exiting while a thread of the task still runs ({thread.name}), "
+                    "because a thread can't be ended from outside\n"
                 )
                 sys.stdout.flush()
                 sys.stderr.flush()

@@ -22,8 +22,8 @@ from gildemo._comparison.measurement import UnpicklableTaskError
 from gildemo._report import formats, streams, terminal_lanes
 from gildemo._report.comparison_table import answer, comparison_table, legend, setting
 
-# A task that never releases the GIL leaves Python no chance to end it. A native thread of
-# faulthandler then ends the process, this many seconds after the time limit.
+# Python can't interrupt a task that never releases the GIL. In that case a native thread of
+# faulthandler ends the process, this many seconds after the timeout.
 _LAST_RESORT = 10.0
 
 _EPILOG = f"""\
@@ -40,9 +40,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add the parser of this command."""
     parser = commands.add_parser(
         "compare",
-        help="threads or processes, for your own code?",
-        description="Compare threads with processes for a statement, as `python -m timeit` takes\n"
-        "it, or for a function, and say which to use and why.",
+        help="compare threads with processes for your own code",
+        description="Compare threads with processes for a statement (as in `python -m timeit`)\n"
+        "or for a function, and say which to use and why.",
         usage="gildemo compare [options] [-s SETUP] STMT ...\n"
         "       gildemo compare [options] package.module:function [--arg EXPR ...]",
         epilog=_EPILOG,
@@ -66,7 +66,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--expect",
         choices=[verdict.value for verdict in Verdict if verdict is not Verdict.INCONCLUSIVE],
-        help="exit with status 3 if the verdict is another",
+        help="exit with status 3 if the verdict is different",
     )
     parser.add_argument(
         "--min-time",
@@ -153,13 +153,13 @@ class _Compare:
         with _kept_streams():
             self._calibrate()
             if not experiment.kinds[0].concurrent:
-                # Only the serial executor's output is sure to come from the task.
+                # Under other executors, the output may not be that of the task.
                 with _printing_noticed(experiment):
                     experiment.step()
             run(experiment, arguments.rounds, arguments.max_time, progress=show)
 
     def _calibrate(self) -> None:
-        """Calibrate in a process, as the first call of all may crash or hang."""
+        """Calibrate in a process, because the very first call may crash or hang."""
         min_time = self._arguments.min_time
         try:
             self._experiment.calibrate(min_time, executors.resolve("processes"))
@@ -175,12 +175,6 @@ class _Compare:
         comparison = self._experiment.comparison()
         if comparison is None:
             return True
-        if not formats.uses_stdout(self._arguments):
-            _print(comparison)
-        for name, why in comparison.unavailable.items():
-            streams.say(f"without {name}: {why}")
-        for warning in comparison.warnings:
-            streams.say(warning)
         record = comparison.gil
         results = formats.Results(
             comparison.to_dict(),
@@ -188,7 +182,15 @@ class _Compare:
             {} if record is None else {comparison.task: record},
             comparison.gil_unavailable,
         )
-        return formats.write(self._arguments, results)
+        # First the files: a reader of standard output may go away.
+        succeeded = formats.write(self._arguments, results)
+        if not formats.uses_stdout(self._arguments):
+            _print(comparison)
+        for name, why in comparison.unavailable.items():
+            streams.say(f"no result for {name}: {why}")
+        for warning in comparison.warnings:
+            streams.say(warning)
+        return succeeded
 
 
 def _print(comparison: Comparison) -> None:
@@ -201,7 +203,8 @@ def _print(comparison: Comparison) -> None:
     console.print()
     if comparison.gil is not None:
         console.print(terminal_lanes.LEGEND)
-        for line in terminal_lanes.lanes("one more round", comparison.gil, console.width):
+        title = "one more round in threads"
+        for line in terminal_lanes.lanes(title, comparison.gil, console.width):
             console.print(line)
         console.print()
     console.print(answer(comparison))

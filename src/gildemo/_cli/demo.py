@@ -35,7 +35,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument(
         "--original",
         action="store_true",
-        help="run the experiment of 2021 at its own size, beside the published figures (20 s)",
+        help="run the experiment of 2021 at its original size, and compare it with the published "
+        "results (20 s)",
     )
     add_measuring_options(
         parser,
@@ -80,15 +81,17 @@ class _Demo:
 
     def report(self) -> bool:
         comparisons = self._demonstration.comparisons
-        if comparisons and not formats.uses_stdout(self._arguments):
-            self._print()
         results = formats.Results(
             self._demonstration.to_dict(),
             comparisons,
             {c.task: c.gil for c in comparisons if c.gil is not None},
             comparisons[0].gil_unavailable if comparisons else None,
         )
-        return formats.write(self._arguments, results)
+        # First the files: a reader of standard output may go away.
+        succeeded = formats.write(self._arguments, results)
+        if comparisons and not formats.uses_stdout(self._arguments):
+            self._print()
+        return succeeded
 
     def _print(self) -> None:
         comparisons = self._demonstration.comparisons
@@ -108,6 +111,6 @@ class _Demo:
         for sentence in conclusions(comparisons):
             console.print(sentence)
         for name, why in {n: w for c in comparisons for n, w in c.unavailable.items()}.items():
-            streams.say(f"without {name}: {why}")
+            streams.say(f"no result for {name}: {why}")
         if self._demonstration.monitor and not monitored:
             streams.say(f"no timeline: {comparisons[0].gil_unavailable}")

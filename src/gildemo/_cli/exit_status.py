@@ -1,11 +1,11 @@
-"""The exit statuses of the command. `watch` exits with the status of the program instead."""
+"""The exit statuses of the commands. `watch` exits with the status of the program instead."""
 
 from __future__ import annotations
 
 DONE = 0
 FAILED = 1  # the measured code failed, or a file could not be written
-USAGE = 2  # something on the command line is wrong
-UNEXPECTED = 3  # the answer is not the one that --expect names
+USAGE = 2  # the command line is wrong
+UNEXPECTED = 3  # the verdict is not the one that --expect names
 INTERRUPTED = 130  # by Ctrl-C
 
 
@@ -25,5 +25,5 @@ class TerminatedError(KeyboardInterrupt):
 # For help texts.
 EXPLAINED = """\
 exit status: 0 done; 1 the measured code failed, or a file could not be
-written; 2 bad usage; 3 another answer than expected; 130 interrupted;
-128+N ended by signal N"""
+written; 2 bad usage; 3 the verdict is not the one that --expect names;
+130 interrupted; 128+N ended by signal N"""

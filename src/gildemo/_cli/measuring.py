@@ -1,4 +1,4 @@
-"""What the commands that measure share: progress, and a report however the measurement ends."""
+"""What demo and compare share: a progress bar, and a report even if the measurement ends early."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Measuring(Protocol):
 def run(measuring: Measuring, with_progress: bool) -> int:
     """Measure, and report what is complete even if the measurement ends early.
 
-    Return the exit status. An interruption, by SIGTERM or SIGHUP as well, is raised again after
+    Return the exit status. An interruption (by Ctrl-C, SIGTERM or SIGHUP) is raised again after
     the report.
     """
     restore = signals.on_termination(_terminate, signal.SIGTERM, signal.SIGHUP)
@@ -77,7 +77,7 @@ def _shortened(trace: str) -> str:
 
 
 def _hint(error: MeasurementError) -> str:
-    """Return what to write instead if a statement uses a module that it did not import."""
+    """Return what to write instead if a statement uses a module without importing it."""
     found = re.search(r"name '(\w+)' is not defined", str(error.__cause__))
     if found is None or importlib.util.find_spec(found[1]) is None:
         return ""
@@ -90,8 +90,8 @@ def _progress_bar(wanted: bool) -> Iterator[Progress | None]:
     if not wanted or not sys.stderr.isatty():
         yield None
         return
-    # No thread refreshes the bar: it would compete for the GIL that is being measured, and a
-    # process must not fork beside other threads.
+    # No thread refreshes the bar: the thread would compete for the GIL that is being measured, and
+    # a process should not fork while it has other threads.
     bar = ProgressBar(
         TextColumn("{task.description}", markup=False),
         BarColumn(),

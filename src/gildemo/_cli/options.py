@@ -9,16 +9,20 @@ from gildemo.executors import registry
 
 
 class UsageError(Exception):
-    """Something on the command line is wrong; the text says what."""
+    """The command line is wrong; the text says what is wrong."""
 
 
 def add_measuring_options(parser: argparse.ArgumentParser, workers: str, rounds: str) -> None:
-    """Add the options of commands that measure executors; the texts are their defaults."""
+    """Add the options of commands that measure executors.
+
+    workers: the default of --workers, for the help text.
+    rounds: the default of --rounds, for the help text.
+    """
     parser.add_argument(
         "--workers",
         type=positive,
         metavar="N",
-        help=f"calls at once (default: {workers})",
+        help=f"how many calls run at a time (default: {workers})",
     )
     parser.add_argument(
         "--rounds",
@@ -33,7 +37,9 @@ def add_measuring_options(parser: argparse.ArgumentParser, workers: str, rounds:
         help=f"comma-separated: {registry.spelled()} (default: all that this Python has)",
     )
     parser.add_argument(
-        "--no-progress", action="store_true", help="show no progress bar (default in a pipe)"
+        "--no-progress",
+        action="store_true",
+        help="show no progress bar (the default if standard error is not a terminal)",
     )
 
 
@@ -46,11 +52,11 @@ def positive(text: str) -> int:
 
 
 def seconds(text: str) -> float:
-    """Return a number of seconds."""
+    """Return a finite number of seconds, 0 or more."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not (value >= 0 and math.isfinite(value)):
-        raise argparse.ArgumentTypeError(f"must be a number of seconds, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be 0 or more seconds, not {text!r}")
     return value

@@ -17,8 +17,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "report",
         help="print earlier runs side by side",
-        description="Print what --json wrote, side by side: runs of different Pythons, of a\n"
-        "free-threaded build, or from before and after a change.",
+        description="Print the results that --json wrote, side by side: for example from other\n"
+        "Python versions, from a free-threaded build, or from before and after a change.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="a file that --json wrote")
@@ -43,7 +43,10 @@ def _read(path: Path) -> list[Comparison]:
     """Return the comparisons in a file of `compare` or of the demonstration."""
     kind, fields = _json.read(path.read_text(encoding="utf-8"))
     if kind == "record":
-        raise ValueError("this is from `gildemo watch`; report reads files of compare and demo")
+        raise ValueError(
+            "`gildemo watch` wrote this file: use a file that `gildemo compare` or `gildemo demo` "
+            "wrote with --json"
+        )
     if kind == "comparison":
         return [Comparison.from_dict(fields)]
     comparisons = fields.get("comparisons")

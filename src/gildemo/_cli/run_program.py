@@ -21,10 +21,12 @@ _OWN_FILES = (__file__, "<frozen runpy>", runpy.__file__)
 def run_program(arguments: Sequence[str], as_module: bool) -> int:
     """Run a script, or with `as_module` a module, with its arguments; return its exit status.
 
-    arguments: sys.argv for the program. Exceptions of the program are shown by sys.excepthook,
-    without the frames of this module. The function waits for the program's threads as Python
-    does, except for daemons. KeyboardInterrupt gives the status 130, as in a shell. Raises
-    OSError if the script can't be read, and ImportError if there is no such module.
+    arguments: sys.argv for the program.
+
+    sys.excepthook shows exceptions of the program, without the frames of this module. As Python
+    does, this waits for all threads of the program except daemons. KeyboardInterrupt gives the
+    status 130, as in a shell. Raises OSError if the script can't be read, and ImportError if there
+    is no such module.
     """
     sys.argv[:] = arguments
     # Python makes __file__ absolute, but leaves sys.argv[0] as it was given.
@@ -51,8 +53,8 @@ def run_program(arguments: Sequence[str], as_module: bool) -> int:
         interrupted = isinstance(error, KeyboardInterrupt)
         status = exit_status.INTERRUPTED if interrupted else exit_status.FAILED
     try:
-        # Python does this after the last line of a program, and it has no public name: wake the
-        # idle workers of concurrent.futures, then wait for all threads except daemons.
+        # Python calls this after the last line of a program, and there is no public name for it. It
+        # wakes the idle workers of concurrent.futures, then waits for all threads except daemons.
         threading._shutdown()  # type: ignore[attr-defined]
     except KeyboardInterrupt:
         status = exit_status.INTERRUPTED
@@ -60,19 +62,19 @@ def run_program(arguments: Sequence[str], as_module: bool) -> int:
 
 
 def set_first_path(folder: str) -> None:
-    """Put a folder where Python has put the folder of this command."""
+    """Replace the folder of this command, which Python has put first in sys.path."""
     if not sys.flags.safe_path:
         sys.path[0] = folder
 
 
 def _check_module(name: str) -> None:
-    """Tell a missing module from a module that fails to import another one."""
+    """Raise ImportError if the module is missing, but not if it fails to import another one."""
     if importlib.util.find_spec(name) is None:
         raise ImportError(f"No module named {name}")
 
 
 def _main_module(path: str) -> types.ModuleType:
-    """Install a new __main__ for good: pickling and atexit functions look for it later."""
+    """Install a new __main__. It stays, because pickling and atexit functions need it later."""
     main = types.ModuleType("__main__")
     main.__file__ = path
     main.__loader__ = importlib.machinery.SourceFileLoader("__main__", path)
@@ -81,7 +83,7 @@ def _main_module(path: str) -> types.ModuleType:
 
 
 def _status_of(error: SystemExit) -> int:
-    """Return the status that Python exits with for this argument of sys.exit()."""
+    """Return the status with which Python exits for this argument of sys.exit()."""
     if error.code is None:
         return exit_status.DONE
     if isinstance(error.code, int):

@@ -16,7 +16,7 @@ _FUNCTION = re.compile(f"{_NAME}:{_NAME}")
 
 
 class TaskError(Exception):
-    """The command line names no task; the text says why."""
+    """The command line does not name a valid task; the text says why."""
 
 
 class ImportFailedError(Exception):
@@ -26,19 +26,22 @@ class ImportFailedError(Exception):
 def task_from_arguments(
     statements: Sequence[str], setups: Sequence[str], expressions: Sequence[str]
 ) -> tuple[Callable[..., object] | Statement, list[object], str | None]:
-    """Return the task, its arguments and its name (None: that of the task).
+    """Return the task, its arguments and its name, or None for the name that the task has.
 
-    Raises SyntaxError, TaskError, and ImportFailedError if the function's module fails.
+    Raises SyntaxError, TaskError, and ImportFailedError if the import of the module fails.
     """
     text = "\n".join(statements)
     if not _FUNCTION.fullmatch(text):
         if expressions:
             raise TaskError(
-                f"--arg is for a function, as package.module:function, and {text!r} is a statement"
+                f"--arg needs a function, such as package.module:function, but {text!r} is a "
+                "statement: leave out --arg"
             )
         return Statement(text, "\n".join(setups) or "pass"), [], None
     if setups:
-        raise TaskError(f"-s is for a statement, and {text!r} is a function: use --arg")
+        raise TaskError(
+            f"-s needs a statement, but {text!r} is a function: pass its arguments with --arg"
+        )
     module, function = _function(text)
     return function, [_evaluate(expression, module) for expression in expressions], text
 

@@ -26,8 +26,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="run a program, then say who held the GIL",
         description="Run a Python program as `python` would, then say on standard error which\n"
         "threads held the GIL, which waited for it, and for how long. The output of the\n"
-        "program is left alone (`--json -` and `--trace -` follow it), and its exit status\n"
-        "is that of the command.",
+        "program stays as it is (`--json -` and `--trace -` write after it). The command\n"
+        "exits with the status of the program.",
         usage="gildemo watch [options] (script.py | -m module) [ARG ...]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -35,8 +35,8 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--interval",
         type=seconds,
         metavar="SECONDS",
-        help="average time between two samples (default: between 0.0002 and 0.003, the shorter "
-        "the more often the GIL is taken and released)",
+        help="average time between two samples (default: from 0.0002 to 0.003, shorter while the "
+        "GIL is taken and released more often)",
     )
     formats.add_options(parser)
     parser.add_argument(
@@ -61,14 +61,15 @@ def _run(arguments: argparse.Namespace) -> NoReturn:
     except (OSError, ImportError) as error:
         monitor.stop()
         raise UsageError(f"can't run {arguments.program}: {error}") from error
-    # Otherwise the program forked, and this is the end of its child.
+    # In a child that the program forked there is nothing to report.
     if os.getpid() == pid:
-        # The program's timers may still run: their handlers must not end the report.
+        # The program's timers may still run: their handlers must not interrupt the report.
         with signals.ignored():
             record = monitor.stop()
             if not _report(record, arguments):
                 status = exit_status.FAILED
-    # The program's threads have ended, but functions that it gave to atexit are still to run.
+    # The program's threads have ended, but the functions that it registered with atexit have not
+    # run yet.
     sys.exit(status)
 
 

@@ -24,8 +24,8 @@ __all__ = [
     "run",
 ]
 
-# The default for how long one measurement takes at least, in seconds. A scheduler may let a
-# thread wait for milliseconds, which is little in comparison.
+# The default of the shortest time that one measurement takes, in seconds. The scheduler can delay
+# a thread for milliseconds, which is little in comparison.
 MIN_TIME = 0.1
 
 
@@ -49,17 +49,18 @@ def compare(
     executors: names ("serial", "threads", "processes", "processes:START_METHOD",
         "subinterpreters") or ExecutorKinds. The result's `unavailable` lists those that this
         Python does not have.
-    rounds: how often each executor is measured. By default until there is a verdict, or until
-        `max_time` seconds are over.
-    min_time: a short call is repeated until one measurement takes so many seconds; 0 means once.
+    rounds: how often each executor is measured. By default, until there is a verdict.
+    min_time: a short call is repeated until one measurement takes this many seconds. 0 means that
+        it is not repeated.
+    max_time: seconds after which to stop even without a verdict. Has no effect with `rounds`.
     monitor: whether to run the threads once more, without timing them, under a GilMonitor; its
         record is the result's `gil`.
-    timeout: seconds that one measurement may take. A thread that still runs the task then can't
-        be ended, and goes on.
+    timeout: seconds that one measurement may take. A thread that still runs the task after that
+        can't be ended, and continues to run.
     progress: called after each measurement with the number of measurements done, the number
         planned, and the name of the executor.
 
-    Raises MeasurementError if the task fails, TypeError or ValueError for a bad argument.
+    Raises MeasurementError if the task fails, and TypeError or ValueError for a bad argument.
     """
     if rounds is not None and rounds < 1:
         raise ValueError(f"rounds must be 1 or more, not {rounds}")

@@ -1,4 +1,4 @@
-"""What keeps calls from running side by side: the GIL, and what else the figures show."""
+"""What keeps calls from running in parallel: the GIL, and other causes that the figures show."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from gildemo._comparison.verdict import Ground
 from gildemo._sources import hottest_site
 from gildemo._units import counted
 
-# A call that takes so much more CPU time beside others competes with them.
+# A call that takes this many times as much CPU time beside other calls competes with them.
 _COMPETITION = 1.2
 
-# Where the GIL was held is said if it was held for more of a call.
+# The sentence says where the GIL was held if it was held for more than this fraction of a call.
 _NOTICEABLE_HELD = 0.1
 
 
@@ -39,7 +39,7 @@ def gil_sentence(figures: Figures) -> str:
 
 
 def _where(figures: Figures) -> str:
-    """Return where most of the time was held, if that matters and is known."""
+    """Return where the GIL was held the most, if that matters and is known."""
     assert figures.gil is not None
     if not figures.held or figures.held < _NOTICEABLE_HELD:
         return ""

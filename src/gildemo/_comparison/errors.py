@@ -21,13 +21,13 @@ class MeasurementError(RuntimeError):
     def __reduce__(self) -> tuple[object, ...]:
         assert self.__cause__ is not None
         cause = picklable_error(self.__cause__)
-        # The message is kept as well: it may be of a cause that can't be pickled.
+        # The message is kept as well, because the original cause may not be picklable.
         state = {**self.__dict__, "args": self.args}
         return type(self), (self.executor, self.task, cause, self.trace), state
 
 
 class LeftRunningError(RuntimeError):
-    """A task left something running, beside which nothing else can be measured."""
+    """A task left something running that would distort all later measurements."""
 
 
 def _explain(error: BaseException) -> str:

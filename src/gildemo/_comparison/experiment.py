@@ -66,7 +66,7 @@ class Experiment:
         self.timeout = timeout  # seconds for one measurement
         self.sending = sending  # whether to time sending the task
         self.warnings: list[str] = []
-        # A context in which to make each measurement.
+        # Returns the context in which to make each measurement.
         self.around: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
         self._leftovers = Leftovers(self.warnings)
         self._measured: dict[str, list[Measurement]] = {kind.name: [] for kind in self.kinds}
@@ -82,9 +82,10 @@ class Experiment:
     def calibrate(self, min_time: float, kind: ExecutorKind | None = None) -> None:
         """Find how many calls take `min_time` seconds, one after another.
 
-        Each measurement then makes so many, under every executor. kind: where to run the calls;
-        the default is a process, if there is one, as the very first call may crash or hang.
-        Raises MeasurementError.
+        Each measurement then makes this many calls, under every executor. Raises MeasurementError.
+
+        kind: where to run the calls. The default is a process, if processes are among the
+            executors, because the very first call may crash or hang.
         """
         not_negative("min_time", min_time)
         if kind is None:
@@ -101,8 +102,8 @@ class Experiment:
     def step(self) -> str:
         """Measure the next executor once; return its name. Raises MeasurementError.
 
-        Each round begins with another executor, so that neither a drift of the machine nor what
-        one executor leaves behind (warm caches, a hot CPU) always favours the same one.
+        Each round begins with a different executor. So neither a change in the machine's speed nor
+        what one executor leaves behind (warm caches, a hot CPU) always favors the same executor.
         """
         round_ = self.rounds
         start = round_ % len(self.kinds)
@@ -113,7 +114,8 @@ class Experiment:
         except MeasurementError as error:
             if kind.name != "subinterpreters" or round_ > 0 or len(self.kinds) == 1:
                 raise
-            # Many extension modules can't be imported there. The others are still compared.
+            # Subinterpreters can't import many extension modules. The other executors are still
+            # compared.
             self.kinds.remove(kind)
             del self._measured[kind.name]
             self.unavailable[kind.name] = str(error)
@@ -135,7 +137,7 @@ class Experiment:
             self._gil = monitor.record
 
     def comparison(self) -> Comparison | None:
-        """Return what the complete rounds say, or None if there is none yet."""
+        """Return the comparison of the complete rounds, or None if no round is complete."""
         if self.rounds == 0:
             return None
         setting = Setting(
@@ -178,13 +180,13 @@ def _check_task(task: object, args: tuple[object, ...]) -> None:
     if not callable(task) and not isinstance(task, Statement):
         raise TypeError(f"task must be callable or a gildemo.Statement, not {type(task).__name__}")
     if args and isinstance(task, Statement):
-        raise TypeError("a gildemo.Statement takes no arguments: put them into its set-up")
+        raise TypeError("a gildemo.Statement takes no arguments: put them into its setup")
 
 
 def _resolve(
     executors: Iterable[str | ExecutorKind],
 ) -> tuple[list[ExecutorKind], dict[str, str]]:
-    """Return the kinds that this Python has, and why it does not have the others."""
+    """Return the kinds that this Python has, and the reasons why it does not have the others."""
     if isinstance(executors, str):
         raise TypeError(f"executors must be a list of names, not {executors!r}")
     resolved = [kinds.resolve(executor) for executor in executors]
@@ -201,7 +203,7 @@ def _resolve(
 
 
 def not_negative(name: str, value: float) -> float:
-    """Check an argument in seconds. Raises ValueError that names it."""
+    """Check an argument in seconds. Raises a ValueError that names the argument."""
     if not (value >= 0 and math.isfinite(value)):
         raise ValueError(f"{name} must be 0 or more seconds, not {value}")
     return value

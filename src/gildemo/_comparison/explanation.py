@@ -13,7 +13,7 @@ _NOTICEABLE = 0.05
 
 
 def explain(figures: Figures) -> str:
-    """Return some sentences. What was not measured is not mentioned."""
+    """Return the explanation as sentences. It leaves out what was not measured."""
     sentences = (
         _SENTENCES[figures.decision.ground](figures),
         gil_sentence(figures),
@@ -41,7 +41,7 @@ def _times(figures: Figures) -> str:
 
 
 def _with_sending(figures: Figures) -> str:
-    """Return what to say where the verdict rests on other figures than the table shows."""
+    """Return what to add if the verdict rests on figures that differ from those in the table."""
     costs = (result.sending or 0.0 for result in figures.executors.values())
     if figures.call is None or max(costs) < _NOTICEABLE * figures.call:
         return ""
@@ -85,10 +85,10 @@ def _inconclusive(figures: Figures) -> str:
     if decision.more_rounds is None:
         return (
             f"{text} More rounds would not help: the difference is too close to {MARGIN - 1:.0%}, "
-            "or other programs keep the CPUs busy. End those and try again."
+            "or other programs keep the CPUs busy. End those programs and try again."
         )
     more = counted(rounded_up(decision.more_rounds), "more round")
-    return f"{text} About {more} would decide: allow more time (max_time)."
+    return f"{text} About {more} would decide: allow more rounds or more time."
 
 
 def _too_short(figures: Figures) -> str:
@@ -111,7 +111,10 @@ def _too_short(figures: Figures) -> str:
     if not name or result.break_even is None:
         return text
     calls = rounded_up(max(2.0, result.break_even / figures.call))
-    return f"{text} {name.capitalize()} would be faster if {calls:,} or more were sent at a time."
+    return (
+        f"{text} {name.capitalize()} would be faster if {calls:,} or more calls were sent at a "
+        "time."
+    )
 
 
 def _unsendable(figures: Figures) -> str:

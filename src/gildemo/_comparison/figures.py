@@ -1,4 +1,4 @@
-"""The figures that an explanation is made of: the measured ones, and what follows from them."""
+"""The figures for an explanation: the measured ones, and those computed from them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Figures:
     workers: int
     calls: int  # that each worker made in a round
     rounds: int
-    cpus: int
+    cpus: int  # that this process could use
     call: float | None  # seconds that one call takes by itself, if measured
     executors: Mapping[str, ExecutorResult]
     gil: GilRecord | None
@@ -35,7 +35,7 @@ class Figures:
 
     @property
     def processes(self) -> ExecutorResult:
-        """The result of that executor."""
+        """The result of the executor named by `process`."""
         assert self.process is not None
         return self.executors[self.process]
 
@@ -43,7 +43,8 @@ class Figures:
     def held(self) -> float | None:
         """The fraction of a call for which it holds the GIL, if that was monitored.
 
-        The time for which any thread held it, divided by the time of all calls one by one.
+        This is the time for which any thread held it, divided by the sum of the times that all
+        calls would take by themselves.
         """
         if self.gil is None or self.call is None:
             return None
@@ -58,17 +59,17 @@ class Figures:
 
     @property
     def parallel_calls(self) -> float:
-        """How many calls can run at the same time, by the number of workers and of CPUs."""
+        """How many calls can run at the same time, given the numbers of workers and CPUs."""
         used = self.cpus_of_a_call
         if used < 0.5:
             return self.workers
-        # About one CPU is one CPU.
+        # A call that keeps about one CPU busy counts as needing exactly one.
         each = used if used > TOLERANCE else 1.0
         return min(self.workers, max(1.0, self.cpus / each))
 
     @property
     def speedup_with_gil(self) -> float | None:
-        """The highest speedup that threads can have, if it was monitored who held the GIL."""
+        """The highest speedup that threads can have, or None if the GIL was not monitored."""
         if self.held is None:
             return None
         return min(self.parallel_calls, 1 / self.held if self.held else math.inf)

@@ -20,15 +20,18 @@ class Leftovers:
 
     def __init__(self, warnings: list[str]) -> None:
         self._warnings = warnings
-        self._threads = ""  # the names of the first that were left
+        self._threads = ""  # the names of the first threads that were left running
 
     @contextlib.contextmanager
     def check(self, kind: ExecutorKind, calls: int) -> Iterator[None]:
-        """Find what `calls` calls of the task in the body leave. Raises LeftRunningError."""
+        """Find what the task leaves running after `calls` calls in the body.
+
+        Raises LeftRunningError.
+        """
         if self._threads and forks(kind):
             raise LeftRunningError(
-                f"the task left threads running ({self._threads}), and a process that is forked "
-                "beside threads can hang: use processes:spawn instead of processes "
+                f"the task left threads running ({self._threads}), and a process forked while "
+                "threads run can hang: use processes:spawn instead of processes "
                 "(--executors serial,threads,processes:spawn)"
             )
         threads, processes = set(threading.enumerate()), set(child_processes.children())
@@ -49,12 +52,12 @@ class Leftovers:
         if not self._threads:
             self._threads = names
             self._warnings.append(
-                f"the task left a thread running ({names}): what was measured after it may have "
-                "taken longer"
+                f"the task left a thread running ({names}), so later measurements may have taken "
+                "longer"
             )
 
     def _check_processes(self, left: set[BaseProcess]) -> None:
-        """End the processes of multiprocessing, because Python waits for them when it exits."""
+        """End processes of multiprocessing, because Python would wait for them when it exits."""
         if not left:
             return
         child_processes.end(list(left))

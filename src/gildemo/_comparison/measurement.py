@@ -1,4 +1,4 @@
-"""One measurement: a task on the workers of one executor, which start it together."""
+"""One measurement: the workers of one executor start a task at the same time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gildemo.executors.barrier import Barrier
 from gildemo.executors.worker import Batch, Results, Work, why_unpicklable
 from gildemo.monitor import GilMonitor
 
-# Sending the task is timed until there are so many values, or for so many seconds.
+# Sending the task is timed at most this many times, and for about this many seconds at most.
 _MOST_SENDINGS = 100
 _SENDING_SECONDS = 0.02
 
@@ -57,9 +57,11 @@ def measure(
 ) -> Measurement:
     """Start an executor, and run `number` calls of the task on each worker.
 
-    timeout: seconds for all of it. monitor: watches the calls, not the start-up. sending: whether
-    to time sending the task, too. Raises TimedOutError, UnpicklableTaskError, and what the
-    workers raise.
+    timeout: seconds for the whole measurement.
+    monitor: watches the calls, but not the startup.
+    sending: whether to time sending the task as well.
+
+    Raises TimedOutError, UnpicklableTaskError, and what the workers raise.
     """
     if kind.pickles:
         work = picklable(work)
@@ -68,13 +70,15 @@ def measure(
         with _same_folder(), _no_result_kept():
             if kind.concurrent:
                 return _at_once(kind, work, number, workers, deadline, monitor, sending)
-            # With a timeout it runs in another thread, as this one could not give it up.
+            # With a timeout, the calls run in another thread: this thread could not abandon them.
             opened = kind if timeout is None else executors.resolve("threads")
             return _in_turn(opened, work, number, workers, deadline)
     except TimeoutError as error:
         if timeout is None:
             raise
-        raise TimedOutError(f"it did not end within {timeout:g} s") from error
+        raise TimedOutError(
+            f"it did not end within {timeout:g} s: allow more time, or give it less to do"
+        ) from error
 
 
 def _in_turn(
@@ -126,8 +130,8 @@ def _at_once(
 def picklable(work: Work) -> Work:
     """Return the work in a form that can be pickled, by cloudpickle if pickle can't.
 
-    Raises UnpicklableTaskError. Without this check, each executor would fail later and in
-    another way.
+    Raises UnpicklableTaskError. Without this check, each executor would fail later, and in its own
+    way.
     """
     why = why_unpicklable(work)
     if why is None and _is_of_a_console(work.task):
@@ -149,14 +153,17 @@ def picklable(work: Work) -> Work:
 
 
 def _is_of_a_console(task: object) -> bool:
-    """Return whether the task is defined in no file, where a spawned worker would look for it."""
+    """Return whether the task is defined in an interactive session.
+
+    A spawned worker would look for it in a file.
+    """
     return getattr(task, "__module__", None) == "__main__" and not hasattr(
         sys.modules["__main__"], "__file__"
     )
 
 
 class _CloudpickledWork(Work):
-    """Work that needs cloudpickle: a lambda, a closure, or a function of the REPL."""
+    """Work that needs cloudpickle: a lambda, a closure, or a function defined in the REPL."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         import cloudpickle
@@ -166,7 +173,7 @@ class _CloudpickledWork(Work):
 
 @contextlib.contextmanager
 def _same_folder() -> Iterator[None]:
-    """Return to the current folder if the task changes it in this process."""
+    """Restore the current folder if the task changes it in this process."""
     try:
         folder = os.open(".", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -232,7 +239,7 @@ def _check(futures: Sequence[concurrent.futures.Future[Batch]], deadline: float 
 def _sending(executor: concurrent.futures.Executor, work: Work, deadline: float | None) -> float:
     """Return the seconds that it takes to send the task to a worker and its result back.
 
-    The worker does not call the task again: it sends the result that it has kept.
+    The worker does not call the task again: it sends the result that it kept.
     """
     times: list[float] = []
     until = time.perf_counter() + _SENDING_SECONDS

@@ -19,8 +19,8 @@ class Verdict(Enum):
 
     THREADS = "threads"
     PROCESSES = "processes"
-    NEITHER = "neither"
-    INCONCLUSIVE = "inconclusive"
+    NEITHER = "neither"  # nothing is faster than serial
+    INCONCLUSIVE = "inconclusive"  # the rounds differ too much, or an executor was not measured
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Spread:
     """Measured values, one for each round."""
 
     median: float
-    low: float
-    high: float
+    low: float  # the lowest value
+    high: float  # the highest value
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Spread:
@@ -67,8 +67,8 @@ class ExecutorResult:
     cpu: float
     sending: float | None = None  # to send one call to a worker and its result back, if measured
     unsendable: str | None = None  # why the result can't be sent back
-    # The shortest call for which this executor, sent one call at a time, is faster than serial.
-    # None if that is not known, or if it is never faster.
+    # The length of the shortest call for which this executor is faster than serial, if calls are
+    # sent one at a time. None if that is not known, or if this executor is never faster.
     break_even: float | None = None
 
 
@@ -94,7 +94,7 @@ class Comparison:
     warnings: tuple[str, ...] = ()  # what may have disturbed the measurement
 
     def __getitem__(self, executor: str) -> ExecutorResult:
-        """Return the result of an executor. Raises KeyError that lists what was measured."""
+        """Return the result of an executor. Raises a KeyError that lists what was measured."""
         name = executor if executor in self.executors else canonical(executor)
         if name in self.executors:
             return self.executors[name]
@@ -127,5 +127,8 @@ class Comparison:
 
     @classmethod
     def from_json(cls, text: str) -> Comparison:
-        """Read what `to_json` of this or an older version wrote. Raises ValueError."""
+        """Read what `to_json` of this or an older version wrote.
+
+        Raises ValueError for anything else.
+        """
         return cls.from_dict(_json.loads(text))

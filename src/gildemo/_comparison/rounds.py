@@ -13,14 +13,14 @@ from gildemo._comparison.verdict import FEWEST_ROUNDS
 # Called with the steps done, the steps planned, and the name of the executor just measured.
 Progress = Callable[[int, int, str], None]
 
-# The default for how long to go on without a verdict, in seconds.
+# The default of how long to measure without a verdict, in seconds.
 MAX_TIME = 30.0
 
 
 def next_check(rounds: int) -> int:
     """Return after how many rounds to check next for a verdict: 8, 12, 18, 27 and so on.
 
-    There are few checks because each can take noise for a verdict.
+    There are few checks, because each check can mistake noise for a verdict.
     """
     check = FEWEST_ROUNDS
     while check <= rounds:

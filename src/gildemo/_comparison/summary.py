@@ -1,4 +1,4 @@
-"""From measurements to a Comparison, by arithmetic alone."""
+"""Turns measurements into a Comparison, by arithmetic alone."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def summarize(measurements: Mapping[str, Sequence[Measurement]], setting: Settin
         name: math.inf if result.unsendable else result.sending or 0.0
         for name, result in results.items()
     }
-    # A worker makes one call in a wall time, so that is the longest that a call can take.
+    # Each worker makes one call in a wall time, so a call can't take longer than that.
     at_most = min(result.wall.median for result in results.values())
     decision = verdict.decide(walls, setting.workers, call or at_most, costs)
     process = verdict.process_name(walls)
@@ -111,8 +111,8 @@ def _result(
 def _break_even(sending: float | None, speedup: float | None) -> float | None:
     """Return the length of the shortest call for which sending it is worth its cost.
 
-    A call of length c takes c + sending in one of `speedup` workers, so it is faster if
-    (c + sending) / speedup < c. And a call that is shorter than its sending never is.
+    A call of length c keeps a worker busy for c + sending, so with this speedup it is faster than
+    serial if (c + sending) / speedup < c. A call that is shorter than `sending` is never faster.
     """
     if sending is None or speedup is None or speedup <= 1:
         return None

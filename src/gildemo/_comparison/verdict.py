@@ -1,4 +1,4 @@
-"""From the wall times of interleaved rounds to a verdict."""
+"""Turns the wall times of interleaved rounds into a verdict."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Walls = Mapping[str, Sequence[float]]
 # A difference of less than 10 % does not justify a rewrite, in either direction.
 MARGIN = 1.1
 
-# The confidence of an interval. It is checked several times before there is a verdict, and each
-# check can be wrong: eight checks at 99 % are wrong about as often as one at 95 %.
+# The confidence of an interval. Intervals are checked several times before there is a verdict, and
+# each check can be wrong: eight checks at 99 % are wrong about as often as one check at 95 %.
 _CONFIDENCE = 0.99
 
-# With fewer rounds, not even their whole range has that confidence.
+# With fewer rounds, even the interval from the lowest to the highest ratio has less confidence.
 FEWEST_ROUNDS = 8
 
-# Nobody waits for more rounds than this.
+# If a verdict would take more rounds than this, more rounds are not suggested.
 _MOST_ROUNDS = 1000
 
 
@@ -48,8 +48,9 @@ class Decision:
     ground: Ground
     # The wall time of threads divided by that of processes, including the cost of sending.
     thread_process_ratio: Ratio | None
-    speedups: Mapping[str, Ratio]  # over serial, if that was measured, including that cost
-    batched: Verdict  # the verdict if many calls were sent at once
+    # Over serial, including the cost of sending; empty if serial was not measured.
+    speedups: Mapping[str, Ratio]
+    batched: Verdict  # for calls that are sent many at a time
     # How many more rounds would probably give a verdict, if this one is inconclusive. None if
     # too many would be needed.
     more_rounds: int | None = None
@@ -58,8 +59,8 @@ class Decision:
 def ratio(numerators: Sequence[float], denominators: Sequence[float]) -> Ratio:
     """Return the ratio of two executors' wall times, taken round by round.
 
-    A drift of the machine changes both times of a round alike, so it cancels out here, but not in
-    a ratio of medians.
+    If the machine becomes slower or faster, both times of a round change alike. That cancels out
+    here, but not in a ratio of medians.
     """
     ratios = sorted(_ratios(numerators, denominators))
     k, confidence = _sign_test(len(ratios))
@@ -71,8 +72,8 @@ def _sign_test(n: int) -> tuple[int, float]:
     """Return the k for which the k-th lowest and k-th highest of n values enclose the median.
 
     The true median lies outside only if fewer than k values fell on one side of it, as in n
-    throws of a coin. The result is the highest k with enough confidence, and that confidence; or
-    if there is none, k = 1: the whole range.
+    tosses of a coin. The result is the highest k with enough confidence, and that confidence. If no
+    k has enough confidence, k is 1: the whole range.
     """
     # In how many of 2**n cases fewer than k values fall on a given side. Integers, because 2**n
     # is too large for a float from n = 1024 on.
@@ -102,10 +103,12 @@ def decide(
     call: float = math.inf,
     sending: Mapping[str, float] | None = None,
 ) -> Decision:
-    """Return the verdict on wall times, by executor, of `workers` calls at the same time.
+    """Return the verdict on the wall times of `workers` calls at the same time.
 
-    call: the seconds that one call takes by itself. sending: the seconds that sending one call
-    costs, by executor; 0 if missing, infinite if it can't be sent.
+    walls: the wall times of each round, by executor.
+    call: the seconds that one call takes by itself.
+    sending: the seconds that sending one call costs, by executor: 0 if missing, infinite if the
+        call can't be sent.
     """
     costs = sending or {}
     sent = {n: _sent(times, costs.get(n, 0.0), workers, call) for n, times in walls.items()}
@@ -132,8 +135,8 @@ def decide(
 def _sent(walls: Sequence[float], sending: float, workers: int, call: float) -> list[float]:
     """Return what the wall times would be if each call was sent by itself.
 
-    Each call then keeps its worker busy for longer. And one thread sends them all, one after
-    another, which takes its time however many workers there are.
+    Each call then keeps its worker busy for longer. One thread sends all calls, one after another,
+    so a round takes at least the time to send `workers` calls.
     """
     return [max(wall * (1.0 + sending / call), workers * sending) for wall in walls]
 
@@ -158,7 +161,10 @@ def _judge(walls: Walls) -> tuple[Verdict, Ground]:
 
 
 def _more_rounds(walls: Walls) -> int | None:
-    """Return how many more rounds would move the intervals off the margin, if the spread stays."""
+    """Return how many more rounds it would take until no interval contains the margin.
+
+    This assumes that the spread stays the same. Return None if it would take too many.
+    """
     process = process_name(walls)
     assert process is not None
     pairs = [("threads", process)]
@@ -180,10 +186,10 @@ def is_conclusive(found: Ratio) -> bool:
 
 
 def _rounds_needed(ratios: Sequence[float]) -> float:
-    """Return for how many rounds the interval is half as wide as its distance from the margin.
+    """Return with how many rounds the interval would just exclude the margin.
 
-    The logarithms of such ratios have about a normal distribution. There the standard error of
-    a median is 1.25 times that of a mean.
+    The logarithms of such ratios are roughly normally distributed. For a normal distribution, the
+    standard error of a median is 1.25 times that of a mean.
     """
     if not all(0 < r < math.inf for r in ratios):
         return math.inf

@@ -10,7 +10,7 @@ from gildemo._demo import task_table
 
 
 def conclusions(comparisons: Iterable[Comparison]) -> list[str]:
-    """Return what the figures say, also where they contradict the theory of the GIL."""
+    """Return what the figures say, even where they contradict the theory of the GIL."""
     found = {comparison.task: comparison for comparison in comparisons}
     spin_held, spin_released = found.get(task_table.SPIN_HELD), found.get(task_table.SPIN_RELEASED)
     wait_held, wait_released = found.get(task_table.WAIT_HELD), found.get(task_table.WAIT_RELEASED)
@@ -60,7 +60,9 @@ def _on_pair(what: str, held: Comparison | None, released: Comparison | None) ->
     if without <= MARGIN < with_gil:
         return f"{figures}: releasing the GIL makes threads as fast as processes."
     if with_gil > MARGIN and without < with_gil / MARGIN:
-        return f"{figures}: that helps, but something else still slows the threads down."
+        return (
+            f"{figures}: releasing the GIL helps, but something else still slows the threads down."
+        )
     return (
         f"{figures}. In theory, releasing the GIL makes threads as fast as processes: was the "
         "machine busy, or are there fewer CPUs than workers?"
@@ -76,8 +78,8 @@ def _on_held_wait(held: Comparison | None) -> str | None:
         f"{threads:.2f} s, and not {processes:.2f} s as in processes"
     )
     if threads > processes * (1 + held.workers) / 2:
-        return f"{figures}: they would take place one after another."
-    return f"{figures}. In theory, they take place one after another: the figures contradict that."
+        return f"{figures}: they would run one after another."
+    return f"{figures}. In theory, they run one after another: the figures contradict that."
 
 
 def _on_subprocess(comparison: Comparison | None) -> str | None:
@@ -90,8 +92,11 @@ def _on_subprocess(comparison: Comparison | None) -> str | None:
     if 1 / MARGIN <= ratio <= MARGIN:
         return f"{figures}: it releases the GIL, so a rewrite with processes gains nothing."
     if ratio < 1 / MARGIN:
-        return f"{figures}: a rewrite with processes makes it slower."
-    return f"{figures}. It releases the GIL, so in theory threads are as fast: is the machine busy?"
+        return f"{figures}: a rewrite with processes would be slower."
+    return (
+        f"{figures}. It releases the GIL, so in theory threads are as fast as processes: was the "
+        "machine busy?"
+    )
 
 
 def _on_fibo(comparison: Comparison | None) -> str | None:
@@ -105,10 +110,10 @@ def _on_fibo(comparison: Comparison | None) -> str | None:
         return f"{figures}{_INCONCLUSIVE}"
     if ratio <= MARGIN:
         return (
-            f"{figures}. In theory, threads are slower, as they share one GIL: were there CPUs "
-            "for the processes?"
+            f"{figures}. In theory, threads are slower, because they share one GIL: were there "
+            "enough CPUs for the processes?"
         )
-    return f"{figures}: here processes are worth their costs{_subinterpreters(comparison)}."
+    return f"{figures}: here processes are worth their cost{_subinterpreters(comparison)}."
 
 
 def _subinterpreters(comparison: Comparison) -> str:

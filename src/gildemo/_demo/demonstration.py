@@ -10,12 +10,12 @@ from gildemo._comparison import Comparison, Progress
 from gildemo._comparison.experiment import Experiment
 from gildemo._demo import task_table
 
-# The team of 2021 ran so many tasks at a time.
+# How many tasks the team of 2021 ran at a time.
 _WORKERS_OF_2021 = 5
 
 
 class Demonstration:
-    """Some experiments. What is measured so far can be read at any time."""
+    """Several experiments. The results so far can be read at any time."""
 
     def __init__(
         self, experiments: Sequence[Experiment], rounds: int, monitor: bool = False
@@ -46,7 +46,7 @@ class Demonstration:
         return [comparison for comparison in found if comparison is not None]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return JSON-able values, which contain those of each comparison so far."""
+        """Return the comparisons so far as values that the json module can write."""
         comparisons = [comparison.to_dict() for comparison in self.comparisons]
         return _json.wrap("demonstration", {"comparisons": comparisons})
 
@@ -58,7 +58,9 @@ def demonstration(
 ) -> Demonstration:
     """Return the demonstration, with tasks of a size that suits this machine.
 
-    names: of the executors. Raises ValueError for a bad argument.
+    names: the names of the executors.
+
+    Raises ValueError for a bad argument.
     """
     sizes = task_table.sizes()
     kinds = [executors.resolve(name) for name in names]
@@ -79,9 +81,9 @@ def demonstration(
 
 
 def original(workers: int = _WORKERS_OF_2021, rounds: int = 1) -> Demonstration:
-    """Return the experiment of 2021 at its own size, and a wait that holds the GIL.
+    """Return the experiment of 2021 at its original size, and a wait that holds the GIL.
 
-    The team could not try that wait. Raises ValueError for a bad argument.
+    The team of 2021 could not try a wait that holds the GIL. Raises ValueError for a bad argument.
     """
     return Demonstration(
         [

@@ -15,15 +15,15 @@ WAIT_HELD = "wait for a child, GIL held"
 WAIT_RELEASED = "wait for a child, GIL released"
 SUBPROCESS = "subprocess wait (standard library)"
 
-# How long one call takes by itself on an idle CPU, in seconds. It is long in comparison with
-# starting a task, and short enough for the whole demonstration to take half a minute.
+# How long one call takes by itself on an idle CPU, in seconds. This is long in comparison with the
+# start of a task, but short enough for the whole demonstration to take half a minute.
 _TASK_SECONDS = 0.2
 
 Arguments = tuple[object, ...]
 
 
 class Sizes(NamedTuple):
-    """How much work makes a call take that long on this machine."""
+    """How much work makes a call take _TASK_SECONDS on this machine."""
 
     fibo: int  # the n of fibo(n)
     spin: int  # steps
@@ -56,7 +56,7 @@ PUBLISHED = {task.name: task.published for task in TASKS if task.published is no
 
 
 def sizes() -> Sizes:
-    """Measure how much work this machine does in the time of one call."""
+    """Measure how much work this machine does in _TASK_SECONDS."""
     return Sizes(_fibo_size(), _spin_size(), _TASK_SECONDS)
 
 
@@ -69,14 +69,14 @@ def _fibo_size() -> int:
     n = 18
     seconds = _seconds(lambda: tasks.fibo(n))
     while seconds < _TASK_SECONDS * 0.8:
-        # fibo(n + 1) makes the calls of fibo(n) and of fibo(n - 1): the golden ratio.
+        # fibo(n + 1) calls fibo(n) and fibo(n - 1), so it takes longer by the golden ratio.
         seconds *= 1.618
         n += 1
     return n
 
 
 def _seconds(function: Callable[[], object]) -> float:
-    """Return the shortest time of three calls, as other programs can only lengthen one."""
+    """Return the shortest time of three calls, because other programs can only slow a call down."""
     times = []
     for _ in range(3):
         began = time.perf_counter()

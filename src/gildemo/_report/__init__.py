@@ -1,1 +1,1 @@
-"""How results are shown: tables, lanes, plots and files. Knows results and records only."""
+"""How results are shown: tables, lanes, plots and files. Depends on results and records only."""

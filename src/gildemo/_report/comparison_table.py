@@ -11,25 +11,26 @@ from gildemo._comparison.results import Comparison, ExecutorResult, Spread
 from gildemo._report.tables import plain_table, use, verdict_text
 from gildemo._units import counted, number, seconds
 
-# The width in columns from which the table has room for the efficiency.
+# A table at least this many columns wide has room for the efficiency.
 _WIDE = 96
 
 LEGEND = (
-    "wall time: one call on each worker, from the common start to the last result. speedup: over "
-    "serial, for calls that are sent in batches. startup: until all workers are ready. sending: "
-    "one call to a worker and its result back. break-even: the shortest call, sent by itself, "
-    "that is faster there than serial."
+    "wall time: of one call on each worker, from the common start to the last result. calls/s: of "
+    "all workers together. speedup: over serial, for calls that are sent in batches. startup: "
+    "until all workers are ready. sending: of one call to a worker, and of its result back. "
+    "break-even: length of the shortest call, sent by itself, for which the executor is faster "
+    "than serial."
 )
 LEGEND_WIDE = f"{LEGEND} efficiency: the speedup divided by the CPUs that the workers can use."
 
 
 def legend(width: int) -> str:
-    """Return what the columns of a table of this width mean."""
+    """Return an explanation of the columns of a table of this width."""
     return LEGEND_WIDE if width >= _WIDE else LEGEND
 
 
 def setting(comparison: Comparison) -> str:
-    """Return what was measured, and how, in one sentence."""
+    """Return a phrase that says what was measured, and how."""
     call = "" if comparison.call is None else f"one call takes {seconds(comparison.call)}; "
     return (
         f"{call}{counted(comparison.workers, 'worker')} at once on "

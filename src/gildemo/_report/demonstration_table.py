@@ -10,7 +10,7 @@ from gildemo._comparison.results import Comparison
 from gildemo._report.tables import column_heading, plain_table, use
 from gildemo._units import seconds
 
-# The width in columns from which the table has room for what the monitor saw.
+# A table at least this many columns wide has room for what the monitor saw.
 _WIDE = 104
 
 
@@ -44,7 +44,10 @@ def demonstration_table(comparisons: Sequence[Comparison], width: int) -> Table:
 def original_table(
     comparisons: Sequence[Comparison], published: Mapping[str, tuple[float, float]]
 ) -> Table:
-    """Return the team's experiment beside the (threads, processes) seconds that they published."""
+    """Return the results of the experiment of 2021, here and as published.
+
+    published: the wall times of threads and of processes, by task, in seconds.
+    """
     first = comparisons[0]
     names = ("threads", "processes")
     table = plain_table(f"{first.workers} at once, here and as published in 2021: wall time")

@@ -1,7 +1,7 @@
-"""The files that a command can write: ONE registry for the options of every command.
+"""The files that the commands can write: one registry for the options of all commands.
 
-To add a format, write a class like these and add an instance to FORMATS: the option, its help, the
-checks before anything is measured and the writing afterwards follow from it.
+To add a format, write a class like these and add an instance to FORMATS. Every command then has the
+option and its help, checks the file before anything is measured, and writes it afterwards.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from gildemo.monitor.record import GilRecord
 
 @dataclass(frozen=True)
 class Results:
-    """What a command found, for every format to write."""
+    """What a command found, for the formats to write."""
 
-    document: Mapping[str, Any]  # JSON-able
+    document: Mapping[str, Any]  # values that the json module can write
     comparisons: Sequence[Comparison] = ()
-    records: Mapping[str, GilRecord] = field(default_factory=dict)  # by what was monitored
-    no_records: str | None = None  # why there are none
+    records: Mapping[str, GilRecord] = field(default_factory=dict)  # by name of what was monitored
+    no_records: str | None = None  # why there are no records
 
 
-# By the ending of the file's name.
+# By ending of the file's name.
 _PROFILE_FORMATS = {
     ".speedscope.json": profile_files.speedscope,
     ".folded": profile_files.collapsed,
@@ -43,11 +43,11 @@ class OutputFormat:
 
     name: ClassVar[str]
     help: ClassVar[str]
-    to_stdout: ClassVar[bool]  # whether the file "-" is standard output
-    of_records: ClassVar[bool] = False  # whether it shows nothing but records
+    to_stdout: ClassVar[bool]  # whether the file "-" means standard output
+    of_records: ClassVar[bool] = False  # whether it shows only records
 
     def add_options(self, parser: argparse.ArgumentParser) -> None:
-        """Add the option that names the file, and any option that goes with it."""
+        """Add the option that names the file, and any options that go with it."""
         parser.add_argument(f"--{self.name}", metavar="FILE", help=self.help)
 
     def unusable(self, path: Path) -> str | None:
@@ -63,7 +63,7 @@ class Json(OutputFormat):
     """All figures."""
 
     name = "json"
-    help = 'write the figures as JSON ("-": to standard output)'
+    help = 'write the results as JSON ("-": to standard output)'
     to_stdout = True
 
     def write(self, results: Results, path: Path | None, arguments: argparse.Namespace) -> None:
@@ -98,8 +98,8 @@ class Profile(OutputFormat):
             "--weight",
             choices=typing.get_args(profile_files.Weight),
             default="held",
-            help="what code weighs in --profile: the time that it held the GIL, or that other "
-            "threads waited for the GIL meanwhile (default: held)",
+            help="what --profile shows: how long code held the GIL, or how long other threads "
+            "waited for the GIL meanwhile (default: held)",
         )
 
     def unusable(self, path: Path) -> str | None:
@@ -121,7 +121,7 @@ class Plot(OutputFormat):
     """A picture."""
 
     name = "plot"
-    help = f"draw a picture ({', '.join(plot.ENDINGS)} by the name's ending)"
+    help = f"draw a picture ({', '.join(plot.ENDINGS)})"
     to_stdout = False
 
     def unusable(self, path: Path) -> str | None:
@@ -146,9 +146,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def problem(arguments: argparse.Namespace, no_records: str | None = None) -> str | None:
-    """Return why the files of these options could not be written, before anything is measured.
+    """Return why one of the files of these options can't be written, or None.
 
-    no_records: why the results will have no records, if they will not.
+    Call this before anything is measured.
+
+    no_records: why the results will have no records, or None if they will have some.
     """
     options: dict[str, str] = {}
     for output in FORMATS:
@@ -170,12 +172,12 @@ def problem(arguments: argparse.Namespace, no_records: str | None = None) -> str
 
 
 def uses_stdout(arguments: argparse.Namespace) -> bool:
-    """Whether a format is written to standard output, which then is for nothing else."""
+    """Return whether a format is written to standard output, so that nothing else may be."""
     return any(_path(arguments, output) == "-" for output in FORMATS)
 
 
 def write(arguments: argparse.Namespace, results: Results) -> bool:
-    """Write the files of these options; say what fails, and return whether all went well."""
+    """Write the files of these options, and print what fails. Return whether nothing failed."""
     succeeded = True
     for output in FORMATS:
         path = _path(arguments, output)

@@ -1,6 +1,6 @@
-"""What each thread of a record did when, and which threads are shown: the base of every drawing.
+"""What each thread of a record did and when, and which threads are shown. All drawings use this.
 
-Times are integers in nanoseconds from the begin of the record.
+Times are integers in nanoseconds from the beginning of the record.
 """
 
 from __future__ import annotations
@@ -12,32 +12,33 @@ from gildemo.monitor.record import STATES, GilRecord, ThreadRecord
 
 Interval = tuple[int, int]
 
-# The time at which there is no thread.
+# The state while a thread does not exist.
 _ABSENT = ""
 
-# A thread that held or waited for less of the time, and is not a worker, gets no lane.
+# A thread that is not a worker gets a lane if it held the GIL, or waited for it, for at least this
+# fraction of the time.
 _HELD_ENOUGH, _WAITED_ENOUGH = 0.01, 0.05
 
 
-# The intervals of a thread by what it did: in order, and disjoint.
+# The intervals of a thread by state: in order, and disjoint.
 ThreadStates = Mapping[str, Sequence[Interval]]
 
 
 def bounds(record: GilRecord) -> Interval:
-    """Return the begin and the end of a record, in ns of time.monotonic_ns()."""
+    """Return the beginning and the end of a record, in ns of time.monotonic_ns()."""
     if not record.timeline:
         return 0, 0
     return record.timeline[0][0], record.timeline[-1][1]
 
 
 def duration(record: GilRecord) -> int:
-    """Return the nanoseconds from the first interval of the timeline to the last."""
+    """Return the nanoseconds from the beginning of the timeline to its end."""
     begin, end = bounds(record)
     return end - begin
 
 
 def shown_threads(record: GilRecord) -> list[int]:
-    """Return the indices of the threads that get a lane: workers first, by their numbers.
+    """Return the indexes of the threads that get a lane: workers first, by their numbers.
 
     Other threads follow if they held the GIL or waited for it for a noticeable time.
     """
@@ -55,7 +56,7 @@ def _is_noticeable(thread: ThreadRecord) -> bool:
 
 
 def thread_states(record: GilRecord) -> list[ThreadStates]:
-    """Return what each of `record.threads` did, in their order."""
+    """Return what each thread of the record did, in the order of `record.threads`."""
     begin, _ = bounds(record)
     found: list[ThreadStates] = []
     for thread in record.threads:

@@ -24,13 +24,13 @@ from gildemo.monitor.record import GilRecord
 
 HOLDS = "holds the GIL"
 WAITS = "waits for the GIL"
-# The names of the slices while a thread does not hold the GIL. There is none where it was not
-# observed.
+# The names of the slices while a thread does not hold the GIL. There is no slice while the thread
+# was not observed.
 SLICES = {
     "waits": WAITS,
-    "computes": "computes without the GIL",
+    "computes": "computes",
     "idle": "idle",
-    "locked": "waits for a lock",
+    "locked": "locked",
     "in_system_call": "in a system call",
 }
 
@@ -44,12 +44,14 @@ _SAMPLES_PER_BIN = 10
 def trace(records: Mapping[str, GilRecord]) -> dict[str, Any]:
     """Return the trace event JSON of one or more records; the keys name their process tracks.
 
-    Each thread has a track with what it did when: a hold is named by the function that held the
-    GIL, with its stack. Each process has a counter: the percentage of time that the GIL was held.
+    Each thread has a track that shows what it did and when. A hold has the name of the function
+    that held the GIL, and its stack. Each process has a counter: the percentage of the time for
+    which the GIL was held.
 
-    The numbers of the process and the threads are real, and times are those of CLOCK_MONOTONIC,
-    so the trace can be merged with one of perf. Several records are of one process, at different
-    times: each then gets invented numbers and starts at 0, so that they lie side by side.
+    A single record keeps the real ids of the process and the threads, and its times are those of
+    CLOCK_MONOTONIC, so the trace can be merged with one of perf. Several records come from one
+    process at different times. Each of them gets invented ids and starts at 0, so that viewers
+    show them side by side.
     """
     events: list[Event] = []
     if len(records) == 1:
@@ -57,7 +59,7 @@ def trace(records: Mapping[str, GilRecord]) -> dict[str, Any]:
             threads = [thread.native_id or -1 for thread in record.threads]
             events = _Process(name, record, record.pid or 1, threads, bounds(record)[0]).events()
     else:
-        # Viewers take a thread with the number of its process for the main thread.
+        # Viewers take a thread whose id equals the process id for the main thread.
         tid = len(records) + 1
         for pid, (name, record) in enumerate(records.items(), 1):
             threads = list(range(tid, tid + len(record.threads)))
@@ -83,7 +85,7 @@ class _Process:
         self._record = record
         self._pid = pid
         self._threads = threads  # the tid of each thread
-        self._begin = begin  # ns at which the record begins in the trace
+        self._begin = begin  # when the record begins in the trace, in ns
 
     def events(self) -> list[Event]:
         """Return all events."""
@@ -136,7 +138,7 @@ class _Process:
             return
         bins = min(_MOST_BINS, max(1, self._record.samples // _SAMPLES_PER_BIN))
         values = [100 * part for part in coverage(held_by_any(self._record), length, bins)]
-        # A counter keeps its value until the next event: the last event ends it with the record.
+        # A counter keeps its value until its next event: the last event sets it to 0 at the end.
         for index, value in enumerate([*values, 0.0]):
             ts = int(self._begin + length * index / bins) // 1000
             event = {"ph": "C", "pid": self._pid, "tid": 0, "ts": ts, "name": "GIL held"}

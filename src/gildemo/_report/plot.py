@@ -6,6 +6,7 @@ matplotlib is imported when it is needed.
 from __future__ import annotations
 
 import importlib.util
+import math
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -36,16 +37,21 @@ _WIDTH, _LEAST_WIDTH = 9.0, 7.0
 _LINE, _BAR, _LANE, _GAP, _HEADING, _TICKS = 0.15, 0.17, 0.19, 0.14, 0.5, 0.22
 
 _MOST_LANES = 16
+_LONGEST_NAME = 20
+
+# Entries of a legend in a row.
+_MOST_IN_ROW = 4
 
 # A lane with more intervals is drawn in steps of about a pixel.
 _STEPS = 1000
 
-# Wall times and recordings share an axis unless it is this many times longer than a recording.
+# Wall times and lanes share an axis unless it would be more than this many times as long as the
+# shortest record.
 _TOO_LONG = 8
 
 
 def unusable(path: Path) -> str | None:
-    """Return why `plot` could not draw to this path, or None; ask before measuring."""
+    """Return why `plot` can't draw to this path, or None. Call this before measuring."""
     if path.suffix.lower() not in ENDINGS:
         return _wrong_ending(path)
     return None if importlib.util.find_spec("matplotlib") else NO_MATPLOTLIB
@@ -56,10 +62,10 @@ def _wrong_ending(path: Path) -> str:
 
 
 def plot(comparisons: Sequence[Comparison], path: Path) -> None:
-    """Draw comparisons to a PNG, SVG or PDF file, chosen by the ending of its name.
+    """Draw comparisons to a PNG, SVG or PDF file. The ending of its name chooses the format.
 
-    Raises ValueError for another ending or for no comparison, RuntimeError without matplotlib,
-    and OSError if the file can't be written.
+    Raises ValueError for any other ending or if there is no comparison, RuntimeError without
+    matplotlib, and OSError if the file can't be written.
     """
     _save(lambda: figure(comparisons), path)
 
@@ -77,12 +83,14 @@ def _save(draw: Callable[[], Figure], path: Path) -> None:
 
 
 def figure(comparisons: Sequence[Comparison], width: float = _WIDTH) -> Figure:
-    """Draw comparisons as a matplotlib Figure: to show it in a notebook, or to add to it.
+    """Draw comparisons as a matplotlib Figure, for example to show it in a notebook.
 
     The upper part shows the wall times: bars for the medians, lines from the lowest to the
     highest. The lower part shows what the threads did in each comparison that has a GilRecord.
-    width: inches, at least 7; the height follows from the content. Raises ValueError and
-    RuntimeError as `plot` does.
+
+    width: inches, at least 7. The height follows from the content.
+
+    Raises ValueError and RuntimeError as `plot` does.
     """
     if not comparisons:
         raise ValueError("there is no comparison to plot")
@@ -93,9 +101,9 @@ def figure(comparisons: Sequence[Comparison], width: float = _WIDTH) -> Figure:
 
 
 def _record_figure(title: str, record: GilRecord) -> Figure:
-    lanes = _lane_count(record) * _LANE
-    drawn, rows = _rows([_HEADING, lanes], _TICKS + 0.35, _WIDTH)
-    _draw_heading(rows[0], "Who held the GIL", _lane_looks([record]))
+    looks, lanes = _lane_looks([record]), _lane_count(record) * _LANE
+    drawn, rows = _rows([_heading_height(looks), lanes], _TICKS + 0.35, _WIDTH)
+    _draw_heading(rows[0], "Who held the GIL", looks)
     _draw_lanes(rows[1], title, record)
     rows[1].set_xlim(0, _length(record))
     return drawn
@@ -122,15 +130,14 @@ def _figure(comparisons: Sequence[Comparison], width: float) -> Figure:
 
     lanes = [_lane_count(record) * _LANE for record in records]
     bars = sum(_height(c) + _GAP for c in comparisons)
-    heights = [_HEADING, bars, *([_HEADING * 1.2, *lanes] if lanes else [])]
+    looks = _lane_looks(records)
+    heights = [_HEADING, bars, *([_heading_height(looks) * 1.2, *lanes] if lanes else [])]
     around = (1 if common else len(lanes)) * _TICKS + len(lanes) * 0.3 + 0.3
     drawn, rows = _rows(heights, around, width)
     _draw_heading(rows[0], _setting(comparisons), _bar_looks(comparisons))
     _draw_bars(rows[1], comparisons, end)
     if records:
-        _draw_heading(
-            rows[2], "One more round in threads, under a GilMonitor", _lane_looks(records)
-        )
+        _draw_heading(rows[2], "One more round in threads, under a GilMonitor", looks)
     for axes, (task, record) in zip(rows[3:], recorded, strict=True):
         _draw_lanes(axes, task, record)
         axes.set_xlim(0, end if common else _length(record))
@@ -140,13 +147,22 @@ def _figure(comparisons: Sequence[Comparison], width: float) -> Figure:
     return drawn
 
 
+def _legend_rows(looks: Mapping[str, Look]) -> int:
+    return math.ceil(len(looks) / _MOST_IN_ROW)
+
+
+def _heading_height(looks: Mapping[str, Look]) -> float:
+    return _HEADING + _LINE * 1.3 * (_legend_rows(looks) - 1)
+
+
 def _draw_heading(axes: Axes, text: str, looks: Mapping[str, Look]) -> None:
     from matplotlib.patches import Patch
 
     axes.set_axis_off()
     patches = [Patch(label=name, **look.style()) for name, look in looks.items()]
-    legend = axes.legend(handles=patches, loc="lower left", ncols=len(looks))
-    heading = axes.annotate(text, (0, 0), (0, 17), textcoords="offset points", weight="bold")
+    legend = axes.legend(handles=patches, loc="lower left", ncols=_MOST_IN_ROW)
+    above = 17 + 14 * (_legend_rows(looks) - 1)
+    heading = axes.annotate(text, (0, 0), (0, above), textcoords="offset points", weight="bold")
     # A heading that is wider than the axes below must not make them narrower.
     legend.set_in_layout(False)
     heading.set_in_layout(False)
@@ -223,15 +239,22 @@ def _lane_count(record: GilRecord) -> int:
 
 
 def _lane_looks(records: Sequence[GilRecord]) -> dict[str, Look]:
-    """Return the legend: only what some shown thread did."""
+    """Return the legend: only the states of threads that are shown."""
     seen = {
         state
         for record in records
         for index in shown_threads(record)
-        for state, seconds in record.threads[index].states.items()
-        if seconds > 0
+        for _, _, state in record.threads[index].intervals
     }
     return dict(look for state, look in STATES.items() if state in seen | {"holds"})
+
+
+def _shortened(name: str) -> str:
+    """Leave out the middle of a long name: the number of a worker is at its end."""
+    if len(name) <= _LONGEST_NAME:
+        return name
+    half = _LONGEST_NAME // 2
+    return f"{name[: half - 1]}…{name[-half:]}"
 
 
 def _draw_lanes(axes: Axes, task: str, record: GilRecord) -> None:
@@ -241,7 +264,7 @@ def _draw_lanes(axes: Axes, task: str, record: GilRecord) -> None:
         for state, intervals in coarsened(states[index], end, _STEPS).items():
             ranges = [(start / 1e9, (stop - start) / 1e9) for start, stop in intervals]
             axes.broken_barh(ranges, (lane - 0.4, 0.8), **STATES[state][1].style())
-    names = [record.threads[index].name[:20] for index in shown]
+    names = [_shortened(record.threads[index].name) for index in shown]
     _set_axes(axes, _lane_count(record) - 0.5, -0.5, dict(enumerate(names)))
     name = textwrap.shorten(task, 40, placeholder=" …")
     title = f"{name}: the GIL was held for {record.held:.0%} of {seconds(_length(record))}"

@@ -1,4 +1,4 @@
-"""How plots look: colors, hatches and sizes. Each meaning has a lightness or a hatch of its own."""
+"""How plots look: colors, hatches and sizes. Each meaning has its own lightness or hatch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NO_MATPLOTLIB = 'plots need matplotlib: pip install "gildemo[plot]"'
 # Points.
 SMALL = 8
 
-# Replaces the user's own style, in which the texts might not fit.
+# Replaces the user's own style, with which the text might not fit.
 _SETTINGS = {
     **{"xtick.labelsize": SMALL, "ytick.labelsize": SMALL, "legend.fontsize": SMALL},
     **{"xtick.major.size": 0, "ytick.major.size": 0, "axes.edgecolor": "#999999"},
@@ -30,17 +30,17 @@ class Look(NamedTuple):
     lines: str = "none"
 
     def style(self) -> dict[str, Any]:
-        """Return it as the arguments of a matplotlib patch."""
+        """Return this look as the arguments of a matplotlib patch."""
         colors = {"facecolor": self.face, "edgecolor": self.lines}
         return {**colors, "hatch": self.hatch, "linewidth": 0}
 
 
-# What a thread does, and what to call it. Dark is busy, light is not.
+# For each state of a thread, its name in legends and its look. Busy states are dark.
 STATES = {
     "holds": ("holds the GIL", Look("#1b2733")),
     "waits": ("waits for the GIL", Look("#f4977a", "/////", "#8f2f14")),
-    "computes": ("computes without it", Look("#5aa469")),
-    "locked": ("waits for a lock", Look("#c9a0dc", "xxxx", "#5e3370")),
+    "computes": ("computes", Look("#5aa469")),
+    "locked": ("locked", Look("#c9a0dc", "xxxx", "#5e3370")),
     "in_system_call": ("in a system call", Look("#bcd7ea")),
     "idle": ("idle", Look("#e9ecef")),
     "not_observed": ("not observed", Look("#ffffff", "....", "#cccccc")),
@@ -60,7 +60,7 @@ _OTHER_EXECUTORS = (
 
 
 def executor_looks(names: Iterable[str]) -> dict[str, Look]:
-    """Return a look for each executor; the well-known ones always have the same."""
+    """Return a look for each executor. The built-in executors always have the same look."""
     others = itertools.cycle(_OTHER_EXECUTORS)
     return {name: _EXECUTORS.get(name) or next(others) for name in dict.fromkeys(names)}
 

@@ -17,7 +17,7 @@ from gildemo.monitor._stacks import root, stack, without_machinery
 from gildemo.monitor.profile import Frame, Profile
 from gildemo.monitor.record import GilRecord
 
-# What a stack weighs: the time for which it held the GIL, or for which others waited meanwhile.
+# The weight of a stack: how long it held the GIL, or how long other threads waited meanwhile.
 Weight = Literal["held", "waiting"]
 
 _UNKNOWN = "(no Python code)"
@@ -31,7 +31,7 @@ class _Stack(NamedTuple):
 
 
 def collapsed(records: Mapping[str, GilRecord], weight: Weight) -> str:
-    """Return collapsed stacks; the keys of several records are the outermost frames."""
+    """Return collapsed stacks. The keys of several records are their outermost frames."""
     sums: dict[str, int] = {}
     name_of = functools.cache(_name)  # Each frame is in many stacks.
     for title, record in records.items():

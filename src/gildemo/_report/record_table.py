@@ -12,10 +12,10 @@ from gildemo.monitor.record import GilRecord, ThreadRecord
 
 _MOST_ROWS = 20
 
-# A thread that held the GIL for more of the time has a row, however many there are.
+# A thread that held the GIL for more than this fraction of the time always has a row.
 _ALWAYS_SHOWN = 0.01
 
-# The width in columns from which the table has room for what threads do without the GIL.
+# A table at least this many columns wide has room for what threads do without the GIL.
 _WIDE = 110
 _STATES = {
     "computes": "computes",
@@ -24,7 +24,7 @@ _STATES = {
     "idle": "idle",
 }
 
-# With fewer samples, the summary says how few they are.
+# With fewer samples than this, the summary says how many there are.
 _FEW_SAMPLES = 100
 
 
@@ -41,7 +41,7 @@ def summary(record: GilRecord) -> str:
 
 
 def thread_table(record: GilRecord, width: int) -> Table:
-    """Return a row for each thread, the ones that held the GIL the most first.
+    """Return a row for each thread, those that held the GIL the most first.
 
     A table at least 110 columns wide also shows what the threads did without the GIL.
     """

@@ -16,14 +16,14 @@ from gildemo.monitor.record import GilRecord
 
 _MOST_ROWS = 10
 
-# The rows that are shown with their source, and the least share of the time that is worth a row.
+# How many rows show their source, and the smallest share of the time that gets a row.
 _WITH_SOURCE = 3
 _NOTICEABLE = 0.005
 
-# The width of the columns with figures, and of the gaps.
+# The width of the columns with numbers, and of the gaps.
 _FIGURES = 18
 
-# A call is marked in its line if it held the GIL for this part of what the line did.
+# A call is marked in its line if it accounts for at least this fraction of the line's held time.
 _MOST_OF_LINE = 0.5
 
 
@@ -33,8 +33,10 @@ def sites_table(record: GilRecord, width: int) -> Table | None:
     The table is `width` columns wide at most.
     """
     profile = without_machinery(record.profile)
-    least = _NOTICEABLE * record.duration
-    sites = [site for site in profile.sites("line") if site.held_self >= least][:_MOST_ROWS]
+    # Stacks are fewer than samples, so their sum may differ from the time that the GIL was held.
+    scale = record.held / profile.held if profile.held else 0.0
+    lines = profile.sites("line")[:_MOST_ROWS]
+    sites = [site for site in lines if site.held_self * scale >= _NOTICEABLE]
     if not sites:
         return None
     table = plain_table()
@@ -49,11 +51,13 @@ def sites_table(record: GilRecord, width: int) -> Table | None:
         cell = Text(_cut(site.function, room))
         if index < _WITH_SOURCE:
             for line in source_of(_hottest_call(calls, site)).splitlines():
-                cell.append(f"\n  {_cut(line, room - 2)}", style="dim")
+                # A line of carets needs no mark that it was cut.
+                shown = line[: room - 2] if line.endswith("^") else _cut(line, room - 2)
+                cell.append(f"\n  {shown}", style="dim")
         table.add_row(
             cell,
             place,
-            f"{site.held_self / record.duration:.1%}",
+            f"{site.held_self * scale:.1%}",
             "unknown" if site.caused_self is None else seconds(site.caused_self),
         )
     return table
@@ -69,7 +73,7 @@ def _shortened(place: str, width: int) -> str:
 
 
 def _hottest_call(calls: Iterable[Site], line: Site) -> Site:
-    """Return the call of a line that did most of its holding, or the line itself."""
+    """Return the call that accounts for most of a line's held time, or else the line itself."""
     for call in calls:
         if (call.function, call.file, call.line) == (line.function, line.file, line.line):
             return call if call.held_self >= _MOST_OF_LINE * line.held_self else line

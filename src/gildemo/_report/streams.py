@@ -22,12 +22,12 @@ def reserve_stdout() -> None:
 
 
 def results() -> TextIO:
-    """Return the stream for results that have no file."""
+    """Return the stream for results that are not written to a file."""
     return _results or sys.stdout
 
 
 def discard_results() -> None:
-    """Discard what is still to be written: the reader of standard output has gone."""
+    """Discard the rest of the output, because nothing reads standard output any more."""
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, results().fileno())
     os.close(devnull)
@@ -36,16 +36,19 @@ def discard_results() -> None:
 class _Console(Console):
     def on_broken_pipe(self) -> None:
         """Raise the BrokenPipeError again: rich would discard sys.stdout, not results()."""
-        raise  # It is called in an except clause.
+        raise  # rich calls this in an except clause.
 
 
 def console(stderr: bool = False) -> Console:
-    """Return a console on results() or standard error: as wide as the terminal, plain in a pipe."""
+    """Return a console that prints to results() or to standard error.
+
+    It is as wide as the terminal, and has no colors in a pipe.
+    """
     stream = sys.stderr if stderr else results()
     if hasattr(stream, "reconfigure"):
-        # A character that the encoding lacks must not lose the whole table.
+        # A character that the encoding lacks must not prevent the output of the whole table.
         stream.reconfigure(errors="replace")
-    # Brackets in a statement or in a file's name are not markup.
+    # Brackets in a statement or in a file name are not markup.
     return _Console(highlight=False, markup=False, file=stream)
 
 

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from gildemo._comparison.results import Comparison, Verdict
 
-# Headings that are broken where a column is narrow.
+# Headings that are too long for a narrow column.
 _HEADINGS = {"subinterpreters": "subinter-\npreters"}
 
 # For each verdict: its mark and its color.
@@ -44,7 +44,7 @@ def verdict_text(verdict: Verdict, style: str = "") -> Text:
 
 
 def use(comparison: Comparison) -> Text:
-    """Return the cell that says what to use: empty unless threads and processes were compared."""
+    """Return the cell that says what to use. It is empty if threads or processes are missing."""
     if comparison.thread_process_ratio is None:
         return Text("")
     return verdict_text(comparison.verdict)

@@ -32,8 +32,8 @@ class BarrierHandle(NamedTuple):
 
     def arrive(self) -> None:
         """Announce this worker, and wait until all start. Raises BarrierBrokenError."""
-        # The parent may be gone by now, so only the read may block, and it must not miss the
-        # answer: the pipe to read from is opened before the arrival is announced.
+        # The parent may have ended by now, so only the read may block. The pipe to read from is
+        # opened before the arrival is announced, so that the read can't miss the answer.
         pipes = []
         try:
             for path, mode in ((self.go, os.O_RDONLY), (self.ready, os.O_WRONLY)):
@@ -60,7 +60,7 @@ class Barrier:
 
     def __init__(self, parties: int) -> None:
         self._parties = parties
-        # Deleted with this object at the latest, if an interruption comes before the `with`.
+        # If an interruption comes before the `with`, the folder is deleted with this object.
         self._folder = tempfile.TemporaryDirectory(prefix="gildemo-", ignore_cleanup_errors=True)
         ready, go = (str(Path(self._folder.name, name)) for name in ("ready", "go"))
         self.handle = BarrierHandle(ready, go)
@@ -81,7 +81,7 @@ class Barrier:
     def wait(self, check: Callable[[], None]) -> None:
         """Return when all workers have arrived.
 
-        Calls `check` about every 50 ms meanwhile, which raises an exception to give up.
+        Meanwhile, calls `check` about every 50 ms. `check` raises an exception to stop waiting.
         """
         arrived = 0
         poll = select.poll()
@@ -101,7 +101,7 @@ class Barrier:
             self._close()
 
     def _close(self) -> None:
-        # The folder goes first: a worker that comes later finds no pipe, and does not wait.
+        # Delete the folder first: a worker that arrives later finds no pipe, and does not wait.
         self._folder.cleanup()
         if len(self._pipes) == 2 and self._waiting:
             os.write(self._pipes[1], _BROKEN * self._waiting)

@@ -30,7 +30,7 @@ def send_signal(process: BaseProcess, signum: int) -> None:
     try:
         os.killpg(process.pid, signum)
     except (ProcessLookupError, PermissionError):
-        # It does not, or does not yet, lead a process group: see worker.initialize_process().
+        # It does not lead a process group, or not yet: see worker.initialize_process().
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signum)
 

@@ -24,17 +24,18 @@ class ExecutorKind:
     factory: Callable[[int], Executor]  # takes the number of workers
     concurrent: bool = True  # False: runs one task after another in the caller's thread
     pickles: bool = False  # sends tasks to its workers by pickle
-    # Its workers can be started with Ctrl-C and SIGTERM blocked: they unblock them when ready.
+    # Its workers can be started with Ctrl-C and SIGTERM blocked: they unblock the signals when they
+    # are ready.
     handles_blocked_signals: bool = False
     unavailable: str | None = None  # why this Python can't use it
 
     @contextlib.contextmanager
     def open(self, workers: int) -> Iterator[Executor]:
-        """Create an executor, and leave none of its workers behind.
+        """Create an executor, and end all its workers afterwards.
 
         Its processes are ended if the body raises TimeoutError or is interrupted, and also if they
-        don't end by themselves. Threads can't be ended from outside: those that still run after
-        a timeout are left to finish alone.
+        don't end by themselves. Threads can't be ended from outside: those that still run after a
+        timeout continue to run.
         """
         before = child_processes.children()
         executor = self.factory(workers)
@@ -51,7 +52,7 @@ class ExecutorKind:
 
 
 def _shut_down(executor: Executor, processes: list[BaseProcess]) -> None:
-    """Shut down an executor, even if its processes don't end as their tasks left threads there."""
+    """Shut down an executor, even if threads that tasks left running keep its processes alive."""
     closing = threading.Thread(target=executor.shutdown, name="shutdown", daemon=True)
     closing.start()
     closing.join(child_processes.GRACE)

@@ -17,9 +17,10 @@ Handler = Callable[[int, FrameType | None], None]
 
 @contextlib.contextmanager
 def blocked() -> Iterator[None]:
-    """Block Ctrl-C, SIGTERM and SIGHUP where an exception would leave something behind.
+    """Block Ctrl-C, SIGTERM and SIGHUP while an exception would leave something behind.
 
-    Threads and processes started meanwhile inherit this, until they call `unblock`.
+    Threads and processes that are started meanwhile inherit the blocked signals, until they call
+    `unblock`.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
@@ -29,7 +30,7 @@ def blocked() -> Iterator[None]:
 
 
 def unblock() -> None:
-    """Unblock these signals in a thread or process that was started inside of `blocked`."""
+    """Unblock these signals in a thread or process that was started inside `blocked`."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
 
 
@@ -50,10 +51,10 @@ def ignored() -> Iterator[None]:
 def on_termination(handler: Handler, *signums: int) -> Callable[[], None]:
     """Handle signals in this process; return a function that restores the previous handlers.
 
-    A signal that is ignored stays ignored, as `nohup` wants it. So does a handler that was not
-    installed from Python, as it could not be restored. The child of a fork gets the previous
-    handlers back: it has other work to do, and what `handler` raises there could get lost. For
-    the main thread only.
+    A signal that is ignored stays ignored, as `nohup` requires. A handler that was not installed
+    from Python stays, too, because it could not be restored. The child of a fork gets the previous
+    handlers back: it has other work to do, and an exception that `handler` raises there could get
+    lost. For the main thread only.
     """
     replaced = {}
     for signum in signums:
@@ -89,10 +90,11 @@ _mask = _Mask()
 def _before_fork() -> None:
     """Block the handled signals until the child has its own handlers.
 
-    CPython forgets a signal that reached the child before its hooks run, and only prints what a
-    handler raises inside of a hook. Either way a child that was sent SIGTERM would live on.
+    CPython forgets a signal that reaches the child before its hooks run. If a handler raises inside
+    a hook, CPython only prints the exception. Either way, a child that was sent SIGTERM would
+    continue to run.
     """
-    # One call for both could raise what a handler raises, and lose the mask.
+    # With a single call, an exception from a handler could lose the old mask.
     _mask.before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     signal.pthread_sigmask(signal.SIG_BLOCK, {n for _, replaced in _installed for n in replaced})
 

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from gildemo.executors.kind import ExecutorKind
 
 _UNAVAILABLE = (
-    "InterpreterPoolExecutor needs Python 3.14 or later, and this is "
+    "InterpreterPoolExecutor needs Python 3.14 or later, but this is "
     f"{sys.version_info.major}.{sys.version_info.minor}"
 )
 

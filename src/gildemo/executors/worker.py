@@ -23,14 +23,14 @@ from gildemo.executors import signals
 from gildemo.executors.barrier import BarrierBrokenError, BarrierHandle
 from gildemo.statement import Statement
 
-# How long to wait for the child of a task that forked to return from the task, in seconds.
+# If a task forked, how long to wait for its child to return from the task, in seconds.
 _GRACE = 1.0
 
 _LONGEST_MESSAGE = 1000  # characters of an exception's message
 
 
 class TaskExitError(RuntimeError):
-    """Replaces the SystemExit of a task, so that it ends no worker."""
+    """Replaces the SystemExit of a task, so that the worker does not end."""
 
 
 class TaskForkedError(RuntimeError):
@@ -73,8 +73,8 @@ class Work:
     """A task as it is sent to a worker."""
 
     task: Callable[..., object] | Statement
-    args: tuple[object, ...] = ()  # of a callable
-    # Whether a task runs in this process. A worker process runs one at a time.
+    args: tuple[object, ...] = ()  # the arguments, if the task is a callable
+    # Whether a task is running in this process. A worker process runs one task at a time.
     is_running: ClassVar[bool] = False
 
     def run(self, number: int, barrier: BarrierHandle | None = None) -> Batch:
@@ -96,7 +96,7 @@ class Work:
                 raise
             raise TaskFailedError(error, _traceback(error)) from None
         except _TerminatedError:
-            # The task has cleaned up. Without this, the worker would take the next task.
+            # The task has cleaned up. Without this call, the worker would take the next task.
             os._exit(128 + signal.SIGTERM)
         except SystemExit as error:
             exited = TaskExitError(f"the task called sys.exit({error.code!r})")
@@ -150,13 +150,13 @@ def why_unpicklable(value: object) -> str | None:
 def picklable_error(error: BaseException) -> BaseException:
     """Return the exception, or if it can't be pickled, a RuntimeError that describes it.
 
-    An executor gives up all its workers when an exception that one sends can't be unpickled.
+    If a worker sends an exception that can't be unpickled, the executor gives up all its workers.
     """
     return RuntimeError(describe(error)) if why_unpicklable(error) else error
 
 
 def describe(error: BaseException) -> str:
-    """Return the type and the message of an exception; a long message is cut."""
+    """Return the type and the message of an exception. A long message is truncated."""
     try:
         message = str(error)
     except Exception:
@@ -181,10 +181,10 @@ def _call(task: Callable[..., object], args: tuple[object, ...], calls: Iterable
 
 
 class _ForkGuard:
-    """Ends the child of a task that forked when it returns from the task, and reports it.
+    """Ends the child of a task that forked, if the child returns from the task, and reports it.
 
-    The child would continue here and do what its parent does. A child that does not return,
-    because it calls os._exit() or runs another program, is left alone.
+    Otherwise the child would continue here and do what its parent does. A child that does not
+    return, because it calls os._exit() or runs another program, is left alone.
     """
 
     forks = 0  # how often this process has called os.fork()
@@ -239,15 +239,15 @@ def _on_sigterm(signum: int, frame: FrameType | None) -> None:
 
 
 def initialize_process() -> None:
-    """Prepare a worker process so that its parent alone ends it, by SIGTERM.
+    """Prepare a worker process so that only its parent ends it, by SIGTERM.
 
-    A terminal sends Ctrl-C to a whole process group, so the worker leads a group of its own, to
-    which the processes that its task starts belong. SIGTERM raises SystemExit, so that a task
+    A terminal sends Ctrl-C to a whole process group. So the worker leads its own group, to which
+    the processes that its task starts belong as well. SIGTERM raises SystemExit, so that a task
     can clean up.
     """
     os.setpgid(0, 0)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # It may have been inherited as ignored.
+    # The worker may have inherited SIGTERM as ignored.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signals.on_termination(_on_sigterm, signal.SIGTERM)
     signals.unblock()

@@ -1,4 +1,4 @@
-"""Confidence intervals for what samples tell."""
+"""Confidence intervals for values that are estimated from samples."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ _Z = 1.96
 def half_width(variance: float, samples: float) -> float:
     """Return half the width of a 95 % confidence interval for a fraction.
 
-    This is Wilson's interval (1927), which has a width also if all samples agree. variance: of one
-    sample; Wilson's is p * (1 - p).
+    This is Wilson's interval (1927). Its width is not 0 even if all samples agree.
+
+    variance: the variance of one sample. Wilson uses p * (1 - p).
     """
     if samples == 0:
         return 1.0
@@ -21,5 +22,5 @@ def half_width(variance: float, samples: float) -> float:
 
 
 def equal_samples(weight: float, squared_weights: float) -> float:
-    """Return how many samples of equal weight would tell as much (Kish's effective size)."""
+    """Return how many samples of equal weight would be as accurate (Kish's effective size)."""
     return weight**2 / squared_weights if weight else 0.0

@@ -1,4 +1,4 @@
-"""From the raw sums of a Monitor to the fractions of a GilRecord, and their errors."""
+"""Turns the raw sums of a Monitor into the fractions of a GilRecord, with their errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from gildemo.monitor.record import STATES, GilRecord, LongHold, Share, ThreadRec
 
 
 def record_of(snapshot: _core.Snapshot, names: Mapping[int, str]) -> GilRecord:
-    """Return the record of what a monitor has seen so far; names: of threads by native id."""
+    """Return the record of what a monitor has seen so far.
+
+    names: the names of threads, by native id.
+    """
     threads, indexes = _threads(snapshot, names)
     profile, nodes = profile_of(snapshot.profile, indexes)
     return GilRecord(
@@ -48,7 +51,7 @@ def share_of(held: int, weight: int, squared_weights: float) -> Share:
 def _threads(
     snapshot: _core.Snapshot, names: Mapping[int, str]
 ) -> tuple[list[ThreadRecord], dict[int, int]]:
-    """Return the threads of the record, and the index there of each thread of the snapshot."""
+    """Return the threads of the record, and for each thread of the snapshot its index there."""
     rows = snapshot.threads
     # Row 0 is for threads without a row of their own. A thread without a native id had ended
     # before its first sample.
@@ -105,9 +108,12 @@ def _thread(
 
 
 def _states(row: _core.ThreadSums, held: float) -> dict[str, float]:
-    """Return the seconds that a thread spent in each state; held: the seconds that it held the GIL.
+    """Return the seconds that a thread spent in each state.
 
-    Samples of what a thread does otherwise are few, so they only divide the rest of its lifetime.
+    There are few samples of the states other than "holds", so they only divide the rest of the
+    lifetime.
+
+    held: the seconds for which the thread held the GIL.
     """
     rest = max(0.0, row.lifetime / 1e9 - held)
     others = {state: row.samples[state] for state in STATES if state != "holds"}
@@ -122,7 +128,7 @@ def _timeline(
 ) -> Iterable[tuple[int, int, int | None]]:
     ends = [segment.begin for segment in snapshot.segments[1:]] + [snapshot.end]
     for segment, end in zip(snapshot.segments, ends, strict=True):
-        # The holder is negative if there is none, and then has no index.
+        # The holder is negative if no thread holds the GIL. It then has no index.
         yield segment.begin, end, indexes.get(segment.holder)
 
 

@@ -1,7 +1,7 @@
-"""What each thread did when, from the two timelines of a Monitor.
+"""What each thread did and when, from the two timelines of a Monitor.
 
-One shows who held the GIL, and is precise. The other shows in which state each thread was found by
-samples that are some milliseconds apart, so it applies only while a thread does not hold the GIL.
+One timeline shows who held the GIL, and is precise. The other shows the state of each thread, from
+samples that are some milliseconds apart, so it is used only while a thread does not hold the GIL.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _Span = tuple[int, int]
 def thread_intervals(snapshot: _core.Snapshot) -> Mapping[int, list[Interval]]:
     """Return the (start, end, state) intervals of each thread, by its index in the snapshot.
 
-    They are in order and disjoint. There is none where a thread has no thread state.
+    They are in order and disjoint. There is no interval while a thread has no thread state.
     """
     holds: dict[int, list[_Span]] = defaultdict(list)
     ends = [segment.begin for segment in snapshot.segments[1:]] + [snapshot.end]
@@ -48,7 +48,7 @@ def _overlaid(sampled: Sequence[Interval], holds: Sequence[_Span]) -> Iterator[I
     """Yield the holds, and the parts of the sampled intervals that lie between them."""
     at = 0
     for start, end, state in sampled:
-        # After a hold, and until the next sample, nothing is known.
+        # Between a hold and the next sample, the state is not known.
         rest = "not_observed" if state == "holds" else state
         while at < len(holds) and holds[at][1] <= start:
             yield (*holds[at], "holds")
@@ -68,7 +68,7 @@ def _overlaid(sampled: Sequence[Interval], holds: Sequence[_Span]) -> Iterator[I
 
 
 def _merged(intervals: Sequence[Interval]) -> list[Interval]:
-    """Join neighbours of the same state."""
+    """Join neighbors with the same state."""
     merged: list[Interval] = []
     for start, end, state in intervals:
         if merged and merged[-1][1:] == (start, state):

@@ -1,4 +1,4 @@
-"""From the raw nodes of a Monitor to a Profile."""
+"""Turns the raw nodes of a Monitor into a Profile."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from gildemo.monitor.profile import Frame, Node, Profile
 def profile_of(
     raw: _core.RawProfile | None, indexes: Mapping[int, int]
 ) -> tuple[Profile, dict[int | None, int]]:
-    """Return the profile, and the index there of each node of the snapshot.
+    """Return the profile, and for each node of the snapshot its index there.
 
-    Many instructions are at one place of the source, so several nodes of the snapshot become one.
+    Many instructions share one place in the source, so several nodes of the snapshot become one.
 
-    indexes: in the record, of the threads of the snapshot.
+    indexes: for each thread of the snapshot, its index in the record.
     """
     if raw is None:
         return Profile(unavailable="the monitor was started with sites=False"), {}

@@ -1,4 +1,4 @@
-"""The stacks of a profile, as people want to see them: without the frames of machinery."""
+"""The stacks of a profile without machinery, that is, without code that only runs other code."""
 
 from __future__ import annotations
 
@@ -9,42 +9,47 @@ from pathlib import Path
 
 from gildemo.monitor.profile import Frame, Node, Profile
 
-# Code of the standard library that only starts other code: what it holds counts for its caller.
-_STARTERS = (
+_PACKAGE = str(Path(__file__).parents[1]) + os.sep
+
+# Code that only calls other code. Its held time counts for its caller.
+_CALLERS = (
     "<frozen importlib",
     "<frozen runpy>",
     f"{os.sep}threading.py",
     f"{os.sep}concurrent{os.sep}futures{os.sep}",
+    f"{_PACKAGE}testing.py",
 )
-# The parts of this package that run a program, a task or a call of a test.
-_PACKAGE = Path(__file__).parents[1]
-_RUNNERS = tuple(
-    f"{_PACKAGE}{os.sep}{name}" for name in ("_cli", "_comparison", "executors", "testing.py")
-)
+# The code of this package that is a task, and not what runs one.
+_TASKS = f"{_PACKAGE}tasks.py"
 
 
 def is_machinery(file: str) -> bool:
-    """Whether the code in a file only runs other code."""
-    return file.startswith(_RUNNERS) or any(part in file for part in _STARTERS)
+    """Return whether the code in a file only runs other code."""
+    return _is_runner(file) or any(part in file for part in _CALLERS)
+
+
+def _is_runner(file: str) -> bool:
+    """Return whether a file is of this package, which runs programs and tasks."""
+    return file.startswith(_PACKAGE) and file not in (_TASKS, f"{_PACKAGE}testing.py")
 
 
 def without_machinery(profile: Profile) -> Profile:
     """Return the profile with the frames of machinery folded into their callers.
 
-    A stack begins with what this package runs, if it runs anything. What machinery holds that has
-    no other caller stays where it is.
+    If this package runs a program or a task, the stack begins with that; what the package itself
+    holds counts for the thread. Other machinery without a caller keeps its own held time.
     """
     nodes: list[Node] = []
     roots: list[int] = []  # for each new node, the root above it
-    owners: list[int] = []  # for each old node, the new one below which its callees are
+    owners: list[int] = []  # for each old node, the new node that is the parent of its callees
     for node in profile.nodes:
         parent = None if node.parent is None else owners[node.parent]
         file = "" if node.frame is None else profile.frames[node.frame].file
         if parent is None or not is_machinery(file):
             owners.append(_add(nodes, roots, node, parent))
             continue
-        owner = roots[parent] if file.startswith(_RUNNERS) else parent
-        if nodes[owner].frame is not None:
+        owner = roots[parent] if _is_runner(file) else parent
+        if nodes[owner].frame is not None or _is_runner(file):
             nodes[owner] = _joined(nodes[owner], node)
         elif node.samples:
             _add(nodes, roots, node, owner)
@@ -60,7 +65,10 @@ def _add(nodes: list[Node], roots: list[int], node: Node, parent: int | None) ->
 
 
 def of_thread(profile: Profile, thread: int) -> Profile:
-    """Return the profile in which only this one of `GilRecord.threads` held the GIL."""
+    """Return the profile with the held time of one thread only.
+
+    thread: an index in GilRecord.threads.
+    """
     nodes = tuple(
         node
         if root(profile, node).thread == thread
@@ -89,7 +97,7 @@ def stack(profile: Profile, node: Node) -> Iterator[Frame]:
 
 
 def root(profile: Profile, node: Node) -> Node:
-    """Return the root above a node: the one of its thread."""
+    """Return the root above a node, which stands for its thread."""
     while node.parent is not None:
         node = profile.nodes[node.parent]
     return node

@@ -1,4 +1,4 @@
-"""The names of threads, also of threads that have ended."""
+"""The names of threads, including threads that have ended."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-# How many ended threads are remembered: as many as a monitor can tell apart.
+# How many ended threads are remembered: as many as a monitor can distinguish.
 _REMEMBERED = 8192
 
-# What threading calls to start a thread, in 3.11.
+# The function that threading calls to start a thread, in Python 3.11.
 _NAME = "_start_new_thread"
 _replaceable: Callable[..., object] | None = (
     vars(threading).get(_NAME) if sys.version_info < (3, 12) else None
@@ -23,8 +23,8 @@ class ThreadNames:
     """The names of threads by their native ids.
 
     threading.enumerate() does not list threads that have ended, so each Thread is remembered when
-    it starts. Python 3.12 and later raise an audit event then. Python 3.11 does not, so there the
-    function with which threading starts a thread is replaced while anyone watches.
+    it starts. Python 3.12 and later raise an audit event at that point. Python 3.11 does not, so
+    there the function that starts a thread is replaced while there are watchers.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class ThreadNames:
         self._watchers: set[object] = set()
 
     def watch(self, watcher: object) -> None:
-        """Remember the threads that are there, and all that start from now on."""
+        """Remember the threads that exist, and all that start from now on."""
         self._watchers.add(watcher)
         self._started.extend(threading.enumerate())
         if _replaceable is not None:
@@ -59,7 +59,7 @@ class ThreadNames:
         threads = [*self._started, *threading.enumerate()]
         names = {t.native_id: t.name for t in threads if t.native_id is not None}
         if sys.platform == "linux":
-            # In the child of a fork, threading has the native id that the thread had in the parent.
+            # In the child of a fork, threading still has the thread's native id in the parent.
             names.setdefault(os.getpid(), threading.main_thread().name)
         return names
 
@@ -73,8 +73,8 @@ class ThreadNames:
         return _replaceable(function, *args)
 
     def _remember(self, function: object) -> None:
-        # Only a Thread starts with a method of its own. Attributes of other callables are not
-        # read, as that could run their code.
+        # A Thread starts with one of its own methods. Attributes of other callables are not read,
+        # because that could run their code.
         if self._watchers and isinstance(function, types.MethodType):
             thread = function.__self__
             if isinstance(thread, threading.Thread):
@@ -83,7 +83,7 @@ class ThreadNames:
                     self._forget()
 
     def _forget(self) -> None:
-        """Keep only the newest threads, and older ones that still run."""
+        """Keep only the newest threads, and the older ones that are still running."""
         older, newest = self._started[:-_REMEMBERED], self._started[-_REMEMBERED:]
         self._started = [thread for thread in older if thread.is_alive()] + newest
 

@@ -1,4 +1,4 @@
-"""GilMonitor: who holds the GIL, who waits for it, for how long."""
+"""GilMonitor: starts and stops the sampling of the GIL, and returns records."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from gildemo.monitor._thread_names import thread_names
 from gildemo.monitor.record import GilRecord, Share
 
 # Seconds. The shortest interval takes ten thousand samples in two seconds, which gives an error of
-# 0.01 (see GilRecord.error) whatever the GIL does. The longest does so if the GIL does not change.
+# 0.01 (see GilRecord.error) whatever the GIL does. The longest gives the same error if the GIL does
+# not change.
 SHORTEST_INTERVAL = 190e-6
 LONGEST_INTERVAL = 3e-3
 
@@ -20,29 +21,28 @@ LONGEST_INTERVAL = 3e-3
 class GilMonitor:
     """Watches the GIL of this interpreter from native threads that never take it.
 
-    Use it in a `with` statement, or call `start()` and `stop()`. `record` is then what it saw, and
-    `snapshot()` returns a record while it runs. A monitor can be used once; several may run at the
-    same time.
+    Use it in a `with` statement, or call `start()` and `stop()`. Afterwards, `record` is what the
+    monitor saw. While it runs, `snapshot()` returns the record so far. A monitor can be used only
+    once. Several monitors may run at the same time.
 
     interval: the mean number of seconds between two samples, which are taken at random times. By
-    default it adapts from 0.19 to 3 ms, and is shorter while samples differ more from each other,
-    as far as needed for a `GilRecord.error` of 0.01 after two seconds. Busy CPUs may delay samples
-    and make the error larger.
+        default it adapts between 0.19 and 3 ms: it is shorter while the samples differ more, so
+        that `GilRecord.error` is about 0.01 after two seconds. Busy CPUs may delay samples and make
+        the error larger.
+    sites: whether to read which code holds the GIL, about once per millisecond of held time, for
+        `GilRecord.profile`. That takes up to 16 MiB of memory.
 
-    sites: whether to read, about once in each millisecond for which the GIL is held, which code
-    holds it, for `GilRecord.profile`. That takes up to 16 MiB of memory.
-
-    Raises ValueError for an interval that is not from 1e-5 to 10 seconds. `start()` raises
+    Raises ValueError if the interval is not between 1e-5 and 10 seconds. `start()` raises
     GilMonitorUnavailable where the GIL can't be watched. All methods raise RuntimeError if they
-    are called in the wrong order, or in a process forked since the start.
+    are called in the wrong order, or in a process that was forked after the start.
 
-    While a monitor runs, this process has one more thread, so Python 3.12 and later warn at a
-    fork. On Linux with two to four CPUs, it has a thread more on each CPU while the GIL is taken
-    and released fast, so that no sample is late. Elsewhere, threads that keep all CPUs busy and
-    pass the GIL back and forth within tens of microseconds may make `held` wrong by more than its
-    error.
+    While a monitor runs, this process has one more thread, so Python 3.12 and later warn when the
+    process forks. On Linux with two to four CPUs, the monitor has a thread on each CPU while the
+    GIL is taken and released fast, so that no sample is late. Elsewhere, `held` may be wrong by
+    more than its error if threads keep all CPUs busy and pass the GIL back and forth within tens of
+    microseconds.
 
-    A record has at most 8192 threads. Of more than that, those that have ended and held the GIL
+    A record has at most 8192 threads. If there are more, the ended threads that held the GIL the
     least become one row, "(other)".
     """
 
@@ -68,7 +68,7 @@ class GilMonitor:
         If a signal handler raises during this call, call it again.
         """
         if self._record is not None:
-            raise RuntimeError("this monitor was already stopped: its record is still there")
+            raise RuntimeError("this monitor was already stopped: read its `record`")
         self._monitor.stop()
         record = self._record_so_far()
         thread_names.unwatch(self._monitor)
@@ -89,7 +89,7 @@ class GilMonitor:
 
     @property
     def record(self) -> GilRecord:
-        """What the monitor saw. Raises RuntimeError if it was not stopped yet."""
+        """What the monitor saw. Raises RuntimeError if the monitor has not been stopped yet."""
         if self._record is None:
             raise RuntimeError("this monitor has no record yet: stop it first, or use snapshot()")
         return self._record
@@ -99,13 +99,13 @@ class GilMonitor:
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        # A forked child may leave the block, too, but the native threads are not there.
+        # A forked child may leave the block as well, but it has no native threads to stop.
         if os.getpid() == self._pid and self._record is None:
             self.stop()
 
 
 def _stop_unattended(monitor: _core.Monitor) -> None:
-    """Stop a monitor that is collected, or still runs when the interpreter exits."""
+    """Stop a monitor that is garbage-collected, or that still runs when the interpreter exits."""
     # In a forked child there is nothing to stop.
     with contextlib.suppress(RuntimeError):
         monitor.stop()

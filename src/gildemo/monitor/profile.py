@@ -19,62 +19,63 @@ class Frame(NamedTuple):
     function: str  # co_qualname
     file: str  # co_filename
     first_line: int | None  # of the function
-    line: int | None  # of the expression that was executing, or None where the code has no lines
+    line: int | None  # of the expression that was executing, or None if the code has no lines
     end_line: int | None
     column: int | None  # in bytes of UTF-8, from 0
     end_column: int | None
 
 
 class Node(NamedTuple):
-    """A frame in the tree, below that of its caller, or a thread."""
+    """A node of the call tree: a thread, or a frame below the frame of its caller."""
 
     parent: int | None  # an index in Profile.nodes, smaller than its own; None for a root
     frame: int | None  # an index in Profile.frames; None for a thread
     thread: int | None  # of a root: an index in GilRecord.threads, or None if not known
-    held: float  # seconds for which this held the GIL itself, and not in a callee
-    caused: float  # thread-seconds for which others waited for the GIL meanwhile
+    held: float  # seconds for which this node itself held the GIL, without its callees
+    caused: float  # seconds for which other threads waited for the GIL meanwhile, added up
     samples: int  # how many stacks ended here
-    squared_weights: float  # of these, each weighing the seconds that it stands for
+    squared_weights: float  # the sum of the squares of the seconds that each of these stands for
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A line, call or function that held the GIL. Times are seconds.
+    """A line, call or function that held the GIL. Times are in seconds.
 
-    *self* is what it did itself, that is, its own instructions and the C functions that it called;
-    *total* is together with the Python functions that it called. Where it is in a stack more than
-    once, it counts once.
+    `held_self` and `caused_self` count its own instructions and the C functions that it called.
+    `held_total` and `caused_total` also count the Python functions that it called. A site that is
+    in a stack more than once counts once.
     """
 
-    function: str  # its co_qualname, or "(other)" for what came when the tables were full
+    function: str  # its co_qualname, or "(other)" for code first seen when the tables were full
     file: str
-    line: int | None  # by function: the first one
-    end_line: int | None  # None unless by call, like the columns
+    line: int | None  # by="function": the first line of the function
+    end_line: int | None  # this and the columns are None unless by="call"
     column: int | None  # in bytes of UTF-8, from 0
     end_column: int | None
     held_self: float
     held_total: float
-    caused_self: float | None  # thread-seconds waited for the GIL meanwhile, None if not known
+    # How long other threads waited for the GIL meanwhile, added up. None if not known.
+    caused_self: float | None
     caused_total: float | None
     error: float  # half the width of the 95 % confidence interval around `held_self`
 
 
 @dataclass(frozen=True)
 class Profile:
-    """Which code held the GIL, and who waited meanwhile.
+    """Which code held the GIL, and how long other threads waited meanwhile.
 
-    The stack of the thread that held the GIL was read about once in each millisecond for which it
-    was held, and stands for that time. Functions that call themselves directly are folded.
+    The stack of the thread that held the GIL was read about once per millisecond of held time, and
+    stands for that time. Direct recursion of a function is folded into one frame.
     """
 
     frames: tuple[Frame, ...] = ()
     nodes: tuple[Node, ...] = ()
-    stacks: int = 0  # how many were to be read
-    torn: int = 0  # how many of them changed each time: they count for the thread alone
+    stacks: int = 0  # how many the monitor tried to read
+    torn: int = 0  # how many of them changed during each try; their time counts for the thread only
     waiting_known: bool = True  # False where the number of waiting threads can't be read
     unavailable: str | None = None  # why no stacks could be read
 
-    # Rows of values take much less room than objects with names.
+    # Rows of values take much less space than objects with names.
     has_own_codec: ClassVar[bool] = True
 
     @cached_property
@@ -83,10 +84,10 @@ class Profile:
         return sum(node.held for node in self.nodes)
 
     def sites(self, by: By = "line") -> tuple[Site, ...]:
-        """Return where the GIL was held, the most held first.
+        """Return where the GIL was held, the sites that held it the most first.
 
-        by="call" tells the expressions of a line apart, by their columns; by="function" takes all
-        lines of a function together.
+        by="call" distinguishes the expressions of a line, by their columns. by="function" combines
+        all lines of a function.
         """
         keys = [_key(frame, by) for frame in self.frames]
         sums: defaultdict[_Key, _Sums] = defaultdict(_Sums)
@@ -162,7 +163,7 @@ class Profile:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Profile:
-        """Return the profile that `to_dict` was called on, also after its way through JSON."""
+        """Return the profile from what `to_dict` returned, even after a round trip through JSON."""
         strings = data.get("strings", ())
         return cls(
             frames=tuple(
@@ -177,7 +178,7 @@ class Profile:
         )
 
 
-# The fields of a Site that tell it from others.
+# The fields of a Site that identify it.
 _Key = tuple[str, str, int | None, int | None, int | None, int | None]
 
 

@@ -1,4 +1,4 @@
-"""What a GilMonitor saw: plain values that know no monitor, and can be written as JSON."""
+"""What a GilMonitor saw: plain values that don't refer to it, and can be written as JSON."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ STATES = (
     "holds",  # the GIL
     "waits",  # for the GIL
     "computes",  # runs, or is ready to run, without the GIL
-    "idle",  # sleeps in threading, queue or the like, for want of work
+    "idle",  # has no work: sleeps in threading, queue or a similar module
     "locked",  # sleeps until another thread releases a lock
-    "in_system_call",  # sleeps in another system call
-    "not_observed",  # it was not sampled, or the kernel does not tell
+    "in_system_call",  # sleeps in any other system call
+    "not_observed",  # was not sampled, or the kernel does not report its state
 )
 
 
@@ -25,21 +25,21 @@ STATES = (
 class ThreadRecord:
     """One thread, as a GilMonitor saw it. Fractions are of the record's duration."""
 
-    # The name of its threading.Thread, or one made of its native id.
+    # The name of its threading.Thread, or "thread" and its native id.
     name: str
-    # The kernel's id, or None in the row of all threads that could not be told apart.
+    # The kernel's id, or None in the row "(other)", for threads that could not be distinguished.
     native_id: int | None
     held: float  # the fraction for which it held the GIL
     # The fraction for which it slept until it got the GIL, or None where that can't be seen. On a
-    # busy machine, the time for which it then waited for a CPU is part of this.
+    # busy machine, this includes the time for which it then waited for a CPU.
     waiting: float | None = None
     longest_hold: float = 0.0  # the longest time for which it was seen to hold the GIL; seconds
-    cpu: float | None = None  # CPU time in seconds, or None where the kernel does not tell
-    lifetime: float = 0.0  # the time for which the thread was there; seconds
+    cpu: float | None = None  # CPU time in seconds, or None where the kernel does not report it
+    lifetime: float = 0.0  # how long the thread existed while the monitor ran; seconds
     # The seconds that it spent in each of STATES. Holding is sampled most often. The other states
     # of a thread are estimated from samples that are some milliseconds apart.
     states: Mapping[str, float] = field(default_factory=dict)
-    # (start, end, state), in ns of time.monotonic_ns(): what it did when, in order.
+    # (start, end, state), in order: what it did and when, in ns of time.monotonic_ns().
     intervals: tuple[tuple[int, int, str], ...] = ()
     # The seconds that it slept in each system call, such as "read": parts of "in_system_call".
     system_calls: Mapping[str, float] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class ThreadRecord:
 
 @dataclass(frozen=True)
 class LongHold:
-    """A time for which one thread held the GIL, as far as samples and switches show."""
+    """A period in which one thread held the GIL, as far as samples and switches show."""
 
     begin: int  # ns of time.monotonic_ns()
     seconds: float
@@ -55,7 +55,7 @@ class LongHold:
     # The stack of the holder when it was last read, the innermost frame first; empty if it was
     # not read.
     stack: tuple[Frame, ...] = ()
-    # Indexes into GilRecord.threads: which threads were seen to wait meanwhile.
+    # Indexes into GilRecord.threads: the threads that were seen to wait for the GIL meanwhile.
     waiters: tuple[int, ...] = ()
 
 
@@ -69,7 +69,7 @@ class Share:
 
     held: float  # the fraction for which the GIL was held
     error: float  # half the width of the 95 % confidence interval around `held`
-    samples: float  # how many samples of equal weight would tell as much
+    samples: float  # how many samples of equal weight would be as accurate
 
 
 @dataclass(frozen=True)
@@ -85,13 +85,14 @@ class GilRecord:
     # How often the GIL went to another thread, counted by CPython, or None where unknown.
     switches: int | None = None
     # The longest time for which a thread was seen to hold the GIL, in seconds. If a thread
-    # releases the GIL between two samples and no other thread takes it, that is not seen.
+    # releases the GIL between two samples and takes it back before any other thread does, the
+    # release is not seen.
     longest_hold: float = 0.0
     threads: tuple[ThreadRecord, ...] = ()
     # (start, end, holder): times in ns of time.monotonic_ns(), and an index into `threads`, or
     # None while no thread held the GIL. Changes are placed halfway between two samples.
     timeline: tuple[tuple[int, int, int | None], ...] = ()
-    # The timeline and the intervals of a long run leave out what is shorter than this; seconds.
+    # In a long run, the timeline and the intervals leave out what is shorter than this; seconds.
     resolution: float = 0.0
     cpu: float = 0.0  # CPU time that the monitor itself took; seconds
     # For each interval of the timeline, an index into `profile.nodes`: the last stack of the holder
@@ -108,9 +109,9 @@ class GilRecord:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> GilRecord:
-        """Return the record that `to_dict` was called on, also after its way through JSON.
+        """Return the record from what `to_dict` returned, even after a round trip through JSON.
 
-        A newer version may have written fields that this one ignores, and an older one may lack
-        fields that have a default here. Raises ValueError for anything else.
+        Fields that only a newer version has are ignored. Fields that an older version lacks take
+        their defaults. Raises ValueError for anything else.
         """
         return _codec.decode(cls, data)
