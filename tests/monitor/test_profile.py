@@ -6,9 +6,11 @@ import json
 from collections import defaultdict
 from dataclasses import astuple
 from random import Random
+from typing import Any
 
 import pytest
 
+from gildemo.monitor import GilRecord
 from gildemo.monitor.profile import Frame, Node, Profile, Site
 
 
@@ -187,3 +189,14 @@ def test_json_of_a_newer_version() -> None:
     data["frames"] = [[*row, "newer"] for row in data["frames"]]
     data["nodes"] = [[*row, "newer"] for row in data["nodes"]]
     assert Profile.from_dict(data) == PROFILE
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"parent": 1}, {"parent": 9}, {"parent": -1}, {"parent": "0"}, {"frame": len(FRAMES)}]
+)
+def test_nodes_that_are_no_tree_are_refused(wrong: dict[str, Any]) -> None:
+    data = PROFILE.to_dict()
+    data["nodes"][1] = list(PROFILE.nodes[1]._replace(**wrong))
+    record = {"duration": 1.0, "samples": 1, "held": 1.0, "error": 0.1, "profile": data}
+    with pytest.raises(ValueError, match=r"profile must be what Profile.to_dict\(\) returns"):
+        GilRecord.from_dict(record)

@@ -165,7 +165,7 @@ class Profile:
     def from_dict(cls, data: Mapping[str, Any]) -> Profile:
         """Return the profile from what `to_dict` returned, even after a round trip through JSON."""
         strings = data.get("strings", ())
-        return cls(
+        profile = cls(
             frames=tuple(
                 Frame(strings[function], strings[file], *rest[: len(Frame._fields) - 2])
                 for function, file, *rest in data.get("frames", ())
@@ -176,6 +176,12 @@ class Profile:
             waiting_known=data.get("waiting_known", True),
             unavailable=data.get("unavailable"),
         )
+        for index, node in enumerate(profile.nodes):
+            if node.parent is not None and not 0 <= node.parent < index:
+                raise ValueError(f"node {index} must come after its parent, not {node.parent}")
+            if node.frame is not None and not 0 <= node.frame < len(profile.frames):
+                raise ValueError(f"there is no frame {node.frame}, which node {index} names")
+        return profile
 
 
 # The fields of a Site that identify it.
