@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from dataclasses import astuple
+from random import Random
+from typing import Any
 
 import pytest
 
+from gildemo.monitor import GilRecord
 from gildemo.monitor.profile import Frame, Node, Profile, Site
 
 
@@ -63,6 +67,26 @@ def test_by_line() -> None:
     assert [site.caused_self for site in sites] == pytest.approx([0.030, 0.060, 0.0, 0.002])
     assert [site.caused_total for site in sites] == pytest.approx([0.030, 0.060, 0.030, 0.062])
     assert {(site.end_line, site.column, site.end_column) for site in sites} == {(None, None, None)}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_totals_count_each_stack_once(seed: int) -> None:
+    random = Random(seed)
+    nodes = [node(None, None, 1)]
+    for _ in range(60):
+        parent = random.randrange(len(nodes))
+        nodes.append(node(parent, random.choice(FRAMES), random.randrange(3), random.randrange(9)))
+    expected: defaultdict[tuple[str, int | None], float] = defaultdict(float)
+    for found in nodes[1:]:
+        stack = set()
+        at = found
+        while at.frame is not None and at.parent is not None:
+            stack.add((FRAMES[at.frame].function, FRAMES[at.frame].line))
+            at = nodes[at.parent]
+        for place in stack if found.samples else ():
+            expected[place] += found.held
+    sites = by_line(Profile(FRAMES, tuple(nodes)))
+    assert {place: site.held_total for place, site in sites.items()} == pytest.approx(expected)
 
 
 def test_by_call() -> None:
@@ -165,3 +189,14 @@ def test_json_of_a_newer_version() -> None:
     data["frames"] = [[*row, "newer"] for row in data["frames"]]
     data["nodes"] = [[*row, "newer"] for row in data["nodes"]]
     assert Profile.from_dict(data) == PROFILE
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"parent": 1}, {"parent": 9}, {"parent": -1}, {"parent": "0"}, {"frame": len(FRAMES)}]
+)
+def test_nodes_that_are_no_tree_are_refused(wrong: dict[str, Any]) -> None:
+    data = PROFILE.to_dict()
+    data["nodes"][1] = list(PROFILE.nodes[1]._replace(**wrong))
+    record = {"duration": 1.0, "samples": 1, "held": 1.0, "error": 0.1, "profile": data}
+    with pytest.raises(ValueError, match=r"profile must be what Profile.to_dict\(\) returns"):
+        GilRecord.from_dict(record)

@@ -6,6 +6,7 @@ the outermost frame to the innermost, and its weight in microseconds.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
@@ -32,11 +33,12 @@ class _Stack(NamedTuple):
 def collapsed(records: Mapping[str, GilRecord], weight: Weight) -> str:
     """Return collapsed stacks. The keys of several records are their outermost frames."""
     sums: dict[str, int] = {}
+    name_of = functools.cache(_name)  # Each frame is in many stacks.
     for title, record in records.items():
         for found in _stacks(record, weight):
             names = [title] if len(records) > 1 else []
-            names += [found.thread, *(_name(frame) for frame in found.frames)]
-            line = ";".join(" ".join(name.replace(";", ",").splitlines()) for name in names)
+            names.append(found.thread)
+            line = ";".join([*map(_escaped, names), *map(name_of, found.frames)])
             sums[line] = sums.get(line, 0) + round(found.weight * 1e6)
     return "".join(f"{line} {micros}\n" for line, micros in sums.items() if micros)
 
@@ -103,4 +105,8 @@ def _thread_name(record: GilRecord, profile: Profile, thread: int | None) -> str
 
 
 def _name(frame: Frame) -> str:
-    return f"{frame.function} ({place(frame)})"
+    return _escaped(f"{frame.function} ({place(frame)})")
+
+
+def _escaped(name: str) -> str:
+    return " ".join(name.replace(";", ",").splitlines())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rich.table import Table
 from rich.text import Text
 
@@ -9,7 +11,7 @@ from gildemo._report.tables import plain_table
 from gildemo._sources import site_place, source_of
 from gildemo._units import seconds
 from gildemo.monitor._stacks import without_machinery
-from gildemo.monitor.profile import Profile, Site
+from gildemo.monitor.profile import Site
 from gildemo.monitor.record import GilRecord
 
 _MOST_ROWS = 10
@@ -43,11 +45,12 @@ def sites_table(record: GilRecord, width: int) -> Table | None:
     table.add_column("held", justify="right", no_wrap=True)
     table.add_column("others\nwaited", justify="right", no_wrap=True)
     places = [_shortened(site_place(site), width // 3) for site in sites]
+    calls = profile.sites("call")
     room = max(10, width - max(map(len, places)) - _FIGURES)
     for index, (site, place) in enumerate(zip(sites, places, strict=True)):
         cell = Text(_cut(site.function, room))
         if index < _WITH_SOURCE:
-            for line in source_of(_hottest_call(profile, site)).splitlines():
+            for line in source_of(_hottest_call(calls, site)).splitlines():
                 # A line of carets needs no mark that it was cut.
                 shown = line[: room - 2] if line.endswith("^") else _cut(line, room - 2)
                 cell.append(f"\n  {shown}", style="dim")
@@ -69,9 +72,9 @@ def _shortened(place: str, width: int) -> str:
     return place if len(place) <= width else f"…{place[1 - width :]}"
 
 
-def _hottest_call(profile: Profile, line: Site) -> Site:
+def _hottest_call(calls: Iterable[Site], line: Site) -> Site:
     """Return the call that accounts for most of a line's held time, or else the line itself."""
-    for call in profile.sites("call"):
+    for call in calls:
         if (call.function, call.file, call.line) == (line.function, line.file, line.line):
             return call if call.held_self >= _MOST_OF_LINE * line.held_self else line
     return line

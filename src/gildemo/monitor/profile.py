@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, cast
 
 from gildemo.monitor._confidence import equal_samples, half_width
 
@@ -97,9 +97,10 @@ class Profile:
             own = sums[keys[node.frame]]
             own.held_self += node.held
             own.caused_self += node.caused
-            for key in {keys[frame] for frame in self._stack(node)}:
-                sums[key].held_total += node.held
-                sums[key].caused_total += node.caused
+        for frame, held, caused in self._outermost(keys):
+            total = sums[keys[frame]]
+            total.held_total += held
+            total.caused_total += caused
         samples = equal_samples(self.held, sum(node.squared_weights for node in self.nodes))
         sites = [self._site(key, found, samples) for key, found in sums.items()]
         return tuple(sorted(sites, key=lambda site: (-site.held_self, -site.held_total)))
@@ -115,13 +116,36 @@ class Profile:
             error=half_width(share * (1 - share), samples) * self.held,
         )
 
-    def _stack(self, node: Node) -> Iterator[int]:
-        """Yield the frames of a node and its callers, the innermost first."""
-        while node.frame is not None:
-            yield node.frame
-            if node.parent is None:
-                return
-            node = self.nodes[node.parent]
+    def _outermost(self, keys: Sequence[_Key]) -> Iterator[tuple[int, float, float]]:
+        """Yield the frames of nodes that have no caller with the same key.
+
+        Each comes with what it and its callees held and caused. One pass over the tree does it:
+        stacks can be a thousand frames deep.
+        """
+        held = [node.held for node in self.nodes]
+        caused = [node.caused for node in self.nodes]
+        samples = [node.samples for node in self.nodes]
+        callees: list[list[int]] = [[] for _ in self.nodes]
+        for index in reversed(range(len(self.nodes))):  # Callees come after their callers.
+            parent = self.nodes[index].parent
+            if parent is not None:
+                held[parent] += held[index]
+                caused[parent] += caused[index]
+                samples[parent] += samples[index]
+                callees[parent].append(index)
+        to_visit = [index for index, node in enumerate(self.nodes) if node.parent is None]
+        above: set[_Key] = set()
+        while to_visit:
+            index = to_visit.pop()
+            if index < 0:  # All callees of ~index were visited.
+                above.remove(keys[cast("int", self.nodes[~index].frame)])
+                continue
+            frame = self.nodes[index].frame
+            if samples[index] and frame is not None and keys[frame] not in above:
+                yield frame, held[index], caused[index]
+                above.add(keys[frame])
+                to_visit.append(~index)
+            to_visit += callees[index]
 
     def to_dict(self) -> dict[str, Any]:
         """Return values that the json module can write. Frames and nodes are lists of values."""
@@ -141,7 +165,7 @@ class Profile:
     def from_dict(cls, data: Mapping[str, Any]) -> Profile:
         """Return the profile from what `to_dict` returned, even after a round trip through JSON."""
         strings = data.get("strings", ())
-        return cls(
+        profile = cls(
             frames=tuple(
                 Frame(strings[function], strings[file], *rest[: len(Frame._fields) - 2])
                 for function, file, *rest in data.get("frames", ())
@@ -152,6 +176,12 @@ class Profile:
             waiting_known=data.get("waiting_known", True),
             unavailable=data.get("unavailable"),
         )
+        for index, node in enumerate(profile.nodes):
+            if node.parent is not None and not 0 <= node.parent < index:
+                raise ValueError(f"node {index} must come after its parent, not {node.parent}")
+            if node.frame is not None and not 0 <= node.frame < len(profile.frames):
+                raise ValueError(f"there is no frame {node.frame}, which node {index} names")
+        return profile
 
 
 # The fields of a Site that identify it.
