@@ -197,3 +197,14 @@ def test_bad_usage(arguments: tuple[str, ...], message: str, tmp_path: Path) -> 
     assert watched.returncode == 2
     assert message in watched.stderr
     assert watched.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "end",
+    ["sys.stderr.close()", "sys.stderr = None", "sys.stdout.close()", "sys.stdout = None"],
+)
+def test_a_program_without_streams_still_gets_its_files(tmp_path: Path, end: str) -> None:
+    name = script(tmp_path, f"import sys\n{end}")
+    watched = run(*WATCH, "--json", "r.json", name, cwd=tmp_path)
+    assert watched.returncode == 0
+    assert json.loads((tmp_path / "r.json").read_text(encoding="utf-8"))["kind"] == "record"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -74,8 +75,23 @@ def _run(arguments: argparse.Namespace) -> NoReturn:
 
 
 def _report(record: GilRecord, arguments: argparse.Namespace) -> bool:
-    """Show on standard error what was seen; return whether all files were written."""
-    sys.stdout.flush()
+    """Write the files and show the record; return whether all files were written."""
+    # The program may have closed or removed its streams. What it printed comes first.
+    with contextlib.suppress(AttributeError, ValueError):
+        sys.stdout.flush()
+    program = arguments.program
+    results = formats.Results(
+        _json.wrap("record", {"program": program, **record.to_dict()}),
+        records={Path(program).name: record},
+    )
+    succeeded = formats.write(arguments, results)
+    if sys.stderr is not None and not sys.stderr.closed:
+        with contextlib.suppress(OSError):
+            _print(record)
+    return succeeded
+
+
+def _print(record: GilRecord) -> None:
     console = streams.console(stderr=True)
     console.print()
     console.print(summary(record))
@@ -85,9 +101,3 @@ def _report(record: GilRecord, arguments: argparse.Namespace) -> bool:
         if sites is not None:
             console.print()
             console.print(sites)
-    program = arguments.program
-    results = formats.Results(
-        _json.wrap("record", {"program": program, **record.to_dict()}),
-        records={Path(program).name: record},
-    )
-    return formats.write(arguments, results)
