@@ -40,7 +40,7 @@ _MOST_LANES = 16
 _LONGEST_NAME = 20
 
 # Entries of a legend in a row.
-_MOST_IN_ROW = 4
+_MOST_IN_ROW = 5
 
 # A lane with more intervals is drawn in steps of about a pixel.
 _STEPS = 1000
