@@ -296,7 +296,8 @@ def test_in_a_sandbox(denied: str, expected: str) -> None:
 
 
 CHURN = """
-    import asyncio, itertools, json, sys, threading, time
+    import asyncio, itertools, json, os, sys, threading, time, warnings
+    warnings.simplefilter("ignore", DeprecationWarning)  # of forks beside threads
     from gildemo import GilMonitor
     try:
         import _interpreters as interpreters
@@ -354,7 +355,15 @@ CHURN = """
             interpreters.destroy(one)
             time.sleep(0.002)
 
-    loops = (code, threads, deep, generators, memory, subinterpreters)
+    def forks():
+        while not stop.is_set():
+            pid = os.fork()
+            if pid == 0:
+                os._exit(0)
+            os.waitpid(pid, 0)
+            time.sleep(0.01)
+
+    loops = (code, threads, deep, generators, memory, globals()[ALSO])
     with GilMonitor(1e-4) as monitor:
         running = [threading.Thread(target=loop) for loop in loops]
         for thread in running:
@@ -376,11 +385,13 @@ CHURN = """
 """
 
 
+# Not both: CPython itself hangs when it forks while another thread makes a subinterpreter.
 @has_sites
-def test_churn() -> None:
-    """Code, threads, stacks and interpreters that come and go; GILDEMO_CHURN: for how long."""
+@pytest.mark.parametrize("also", ["subinterpreters", "forks"])
+def test_churn(also: str) -> None:
+    """Code, threads and stacks that come and go. GILDEMO_CHURN: for how many seconds."""
     seconds = float(os.environ.get("GILDEMO_CHURN", "3"))
-    program = f"SECONDS = {seconds}\n" + textwrap.dedent(CHURN)
+    program = f"SECONDS = {seconds}\nALSO = {also!r}\n" + textwrap.dedent(CHURN)
     done = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-c", program],
         capture_output=True,
