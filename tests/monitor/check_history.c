@@ -201,6 +201,9 @@ check_thread_samples(void)
     CHECK(sums->cpu == 800);
     history_end_thread(&history, thread);
     CHECK(sums->lifetime == 200);
+    /* A sample from before its end does not bring it back. */
+    history_set_state(&history, thread, HOLDS);
+    CHECK(sums->state == ABSENT);
     CHECK(history_find_ended(&history, 77) == thread);
     history_resume_thread(&history, thread);
     CHECK(history_find_ended(&history, 77) == OTHER_THREADS);

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import gildemo
 from gildemo._report import formats
 from gildemo._report.formats import Results
 from gildemo._report.profile_files import collapsed, speedscope
@@ -78,6 +79,21 @@ def test_the_table_fits_a_narrow_terminal(record: GilRecord) -> None:
     assert max(len(line) for cell in functions for line in cell.splitlines()) <= 60 - 18 - 20
     assert max(map(len, places)) <= 20
     assert places[0].startswith("…")
+
+
+def test_the_shares_add_up_to_the_time_that_the_gil_was_held(record: GilRecord) -> None:
+    # A few stacks stand for more time than the whole of a program of some milliseconds.
+    _, _, held, _ = rows(dataclasses.replace(record, held=0.4), 120)
+    assert held == ["25.0%", "10.0%", "5.0%"]
+
+
+def test_what_gildemo_itself_holds_is_no_line_of_the_program(profile: Profile) -> None:
+    own = Path(gildemo.__file__).parent / "_cli" / "run_program.py"
+    frames = (*profile.frames, Frame("run_program", str(own), 20, 44, 44, 0, 9))
+    nodes = (*profile.nodes, Node(4, len(profile.frames), None, 0.3, 0.0, 30, 3e-3))
+    shown = without_machinery(dataclasses.replace(profile, frames=frames, nodes=nodes))
+    assert "run_program" not in {site.function for site in shown.sites()}
+    assert shown.held == pytest.approx(profile.held + 0.3)
 
 
 def test_there_is_no_table_without_sites() -> None:

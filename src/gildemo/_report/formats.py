@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import typing
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,7 +39,7 @@ _PROFILE_FORMATS = {
 }
 
 
-class OutputFormat:
+class OutputFormat(ABC):
     """One format, with an option of its name on every command that has results."""
 
     name: ClassVar[str]
@@ -54,9 +55,9 @@ class OutputFormat:
         """Return why this format can't be written to a file of this name, or None."""
         return None
 
+    @abstractmethod
     def write(self, results: Results, path: Path | None, arguments: argparse.Namespace) -> None:
         """Write to a file, or to standard output for None. Raises OSError."""
-        raise NotImplementedError
 
 
 class Json(OutputFormat):
